@@ -1,0 +1,89 @@
+"""Keras's SeparableConv1D as a library of its own.
+
+>>> import numpy as np
+>>> import sepconv
+>>> layer = sepconv.SeparableConv1D(4, 4, strides=2, activation="relu")
+>>> layer(np.random.rand(4, 10, 12)).shape
+(4, 4, 4)
+
+Names are loaded when they are first used, so `sepconv validate` needs neither the compiled core
+nor a second to start.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# public name -> the module that holds it
+_HOMES = {
+    "Input": "sepconv.layers",
+    "SeparableConv1D": "sepconv.layers",
+    "Sequential": "sepconv.models",
+    "dump": "sepconv.config",
+    "get_num_threads": "sepconv._core",
+    "kernel_info": "sepconv._core",
+    "load": "sepconv.config",
+    "register": "sepconv.registry",
+    "set_num_threads": "sepconv._core",
+}
+_MODULES = (
+    "activations",
+    "config",
+    "constraints",
+    "errors",
+    "initializers",
+    "layers",
+    "models",
+    "ops",
+    "regularizers",
+    "saving",
+)
+
+__all__ = [
+    "Input",
+    "SeparableConv1D",
+    "Sequential",
+    "__version__",
+    "dump",
+    "get_num_threads",
+    "kernel_info",
+    "load",
+    "register",
+    "set_num_threads",
+]
+
+if TYPE_CHECKING:
+    from sepconv import (
+        activations as activations,
+        config as config,
+        constraints as constraints,
+        errors as errors,
+        initializers as initializers,
+        layers as layers,
+        models as models,
+        ops as ops,
+        regularizers as regularizers,
+        saving as saving,
+    )
+    from sepconv._core import get_num_threads, kernel_info, set_num_threads
+    from sepconv.config import dump, load
+    from sepconv.layers import Input, SeparableConv1D
+    from sepconv.models import Sequential
+    from sepconv.registry import register
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"sepconv.{name}")
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'sepconv' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES, *_MODULES})

@@ -1,0 +1,70 @@
+"""The errors sepconv raises, and how a value or a misspelt name is shown in one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+MAX_SHOWN = 200  # characters of a refused value that an error text repeats
+
+
+class SepconvError(Exception):
+    """Any error that sepconv raises on purpose."""
+
+
+class ValidationError(SepconvError, ValueError):
+    """A value that breaks a rule: an argument, a config entry, a shape."""
+
+
+class InputTypeError(SepconvError, TypeError):
+    """Data of a kind that cannot be computed with: complex, object or text arrays."""
+
+
+class ConfigError(ValidationError):
+    """A config file that was refused; `findings` lists every reason."""
+
+    def __init__(self, message: str, findings: Iterable[object] = ()) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
+
+
+class WeightsError(SepconvError, ValueError):
+    """A weights file or array that does not fit the layer it is meant for."""
+
+
+def shown(value: object, limit: int = MAX_SHOWN) -> str:
+    """Return `repr(value)` on one line, without control characters, cut at `limit` characters.
+
+    >>> shown("a\\nb")
+    "'a\\\\nb'"
+    """
+    # A long string or container is cut before it is formatted: repr of 1 GB costs 1 GB.
+    text = repr(value[:limit]) if isinstance(value, (str, bytes)) else repr(value)
+    text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[: limit + 1])
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the name in `known` that `name` was probably meant to be, or None.
+
+    Case and the separators `_`, `-` and space do not count, so `kernelSize` finds `kernel_size`.
+
+    >>> nearest("kernal_size", ["filters", "kernel_size"])
+    'kernel_size'
+    """
+    plain = {_plain(candidate): candidate for candidate in known}
+    found = difflib.get_close_matches(_plain(name[:64]), plain, n=1, cutoff=0.6)
+    return plain[found[0]] if found else None
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean ...?` for the nearest name, or the names there are."""
+    known = sorted(known)
+    guess = nearest(name, known)
+    if guess is not None:
+        return f"; did you mean `{guess}`?"
+    return f"; there are: {', '.join(known)}" if known else ""
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in name.lower() if c not in "_- ")

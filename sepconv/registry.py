@@ -1,0 +1,168 @@
+"""One registry class, one instance a kind: names to implementations, and configs both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar, cast
+
+from sepconv.errors import ValidationError, shown, suggestion
+
+T = TypeVar("T")
+Named = TypeVar("Named", bound=Callable[..., Any])
+
+
+class Registry(Generic[T]):
+    """The implementations of one kind (initializers, layers, ...) by name.
+
+    Arguments:
+        kind: what an error calls an entry, such as `"initializer"`.
+        module: the Keras module that configs name, such as `"keras.initializers"`.
+        accept: returns an object that already is of the kind, or raises ValidationError.
+    """
+
+    def __init__(self, kind: str, module: str, accept: Callable[[Any], T]) -> None:
+        self.kind = kind
+        self.module = module
+        self.accept = accept
+        self._classes: dict[str, type[T]] = {}
+
+    def register(self, *names: str) -> Callable[[type[Any]], type[Any]]:
+        """Decorate a class: make it known by `names`, or by its own name."""
+
+        def add(cls: type[Any]) -> type[Any]:
+            for name in names or (cls.__name__,):
+                if name in self._classes:
+                    raise ValidationError(f"{self.kind} `{name}` is registered already")
+                self._classes[name] = cls
+            return cls
+
+        return add
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._classes)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._classes
+
+    def __getitem__(self, name: str) -> type[T]:
+        """Return the class called `name`; `"package>name"` is an object of the user's own."""
+        found = self._classes.get(name) or registered.get(name)
+        if found is None:
+            raise ValidationError(
+                f"Could not interpret {self.kind} identifier: {_bare(name)}"
+                f"{suggestion(name, [*self._classes, *registered])}"
+            )
+        return cast("type[T]", found)
+
+    def get(self, identifier: Any) -> T | None:
+        """Return the object that `identifier` stands for.
+
+        Arguments:
+            identifier: None, a name, a config in Keras's dict form, a class, or an object.
+
+        Raises:
+            ValidationError: no such name, or not of this kind.
+        """
+        if identifier is None:
+            return None
+        if isinstance(identifier, str):
+            found = self[identifier]
+            return found() if isinstance(found, type) else self.accept(found)
+        if isinstance(identifier, Mapping):
+            return self.deserialize(identifier)
+        return self.accept(identifier() if isinstance(identifier, type) else identifier)
+
+    def deserialize(self, config: Mapping[str, Any]) -> T:
+        """Return the object that a config in Keras's dict form declares."""
+        name, arguments = unpack(config, self.kind)
+        found = self[name]
+        if not isinstance(found, type):
+            return self.accept(found)
+        make: Callable[..., T] = getattr(found, "from_config", None) or (lambda c: found(**c))
+        return self.accept(make(arguments))
+
+    def serialize(self, obj: Any) -> Any:
+        """Return the config of `obj` in Keras's dict form."""
+        if obj is None:
+            return None
+        own_name = registered_name(obj)
+        if own_name is None and type(obj) not in self._classes.values():
+            raise ValidationError(
+                f"{self.kind} {shown(obj)} cannot be written to a config: "
+                f"register it first with `@sepconv.register(package=...)`"
+            )
+        return {
+            "module": self.module if own_name is None else type(obj).__module__,
+            "class_name": type(obj).__name__,
+            "config": obj.get_config() if hasattr(obj, "get_config") else {},
+            "registered_name": own_name,
+        }
+
+
+def unpack(config: Mapping[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
+    """Return the name and the arguments in a config of Keras's dict form.
+
+    A registered name stands before the class name. The config's `module` is not looked at:
+    a config never says where code comes from.
+    """
+    name = config.get("registered_name") or config.get("class_name")
+    arguments = config.get("config", {})
+    if not isinstance(name, str):
+        raise ValidationError(
+            f"a {kind} config must have a `class_name`, such as "
+            f"{{'class_name': ..., 'config': {{...}}}}; received {shown(config)}"
+        )
+    if not isinstance(arguments, Mapping):
+        raise ValidationError(
+            f"`config` of {kind} `{name}` must be a dict; received {shown(arguments)}"
+        )
+    if name not in registered and isinstance(config.get("class_name"), str):
+        name = config["class_name"]
+    return name, dict(arguments)
+
+
+# --- the user's own objects, of every kind -------------------------------------------------------
+
+registered: dict[str, Any] = {}
+
+
+def register(package: str = "Custom", name: str | None = None) -> Callable[[Named], Named]:
+    """Decorate a class or function: configs then know it as `"package>name"`.
+
+    Arguments:
+        package: the prefix that keeps one program's names apart from another's.
+        name: the object's own name when left out.
+
+    Raises:
+        ValidationError: the name is taken.
+
+    >>> @register(package="docs")
+    ... class Halve(Initializer):
+    ...     def __call__(self, shape, dtype="float32"):
+    ...         return np.full(shape, 0.5, dtype)
+    """
+
+    def add(obj: Named) -> Named:
+        full = f"{package}>{name or obj.__name__}"
+        if full in registered:
+            raise ValidationError(
+                f"`{full}` is registered already, for {shown(registered[full], 80)}; "
+                f"choose another name"
+            )
+        registered[full] = obj
+        return obj
+
+    return add
+
+
+def registered_name(obj: Any) -> str | None:
+    """Return the `"package>name"` under which `obj`, or its class, was registered, or None."""
+    for name, known in registered.items():
+        if known is obj or known is type(obj):
+            return name
+    return None
+
+
+def _bare(name: str) -> str:
+    text = shown(name)
+    return text[1:-1] if len(text) > 1 and text[0] in "'\"" else text
