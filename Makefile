@@ -1,0 +1,66 @@
+# Each target sets up what it needs in .venv. `make help` lists them.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+CORE   := setup.py pyproject.toml $(wildcard sepconv/_core.p* sepconv/kernels/*)
+PYTEST := $(BIN)/python -m pytest
+FUZZ_EXAMPLES ?= 20000
+
+.PHONY: help demo test lint bench instructions sanitize fuzz parity schemas dist clean
+.DEFAULT_GOAL := help
+
+help:  ## list the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/installed  ## run the main job on real speech
+	$(BIN)/python examples/demo.py
+
+test: $(VENV)/installed-test  ## run the tests
+	$(PYTEST) -n 2 --dist loadfile
+
+lint: $(VENV)/installed-lint  ## ruff, mypy and cython-lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/cython-lint --max-line-length 100 sepconv/_core.pyx sepconv/_core.pxd
+
+bench: $(VENV)/installed-bench  ## time sepconv and its peers in one run
+	$(BIN)/python -m benchmarks
+
+instructions: $(VENV)/installed-bench  ## count instructions with callgrind
+	$(BIN)/python -m benchmarks.instructions
+
+sanitize: $(VENV)/installed-test  ## the core's tests under the address and undefined-behaviour sanitizers
+	tests/sanitize.sh $(BIN)/python
+
+fuzz: $(VENV)/installed-test  ## long random runs: configs, bytes, shapes
+	SEPCONV_FUZZ=$(FUZZ_EXAMPLES) $(PYTEST) -q -m fuzz -n 2
+
+parity: $(VENV)/installed-parity  ## 5,000 random configurations against Keras on PyTorch
+	$(BIN)/python -m tests.parity_fuzz --configs 5000
+
+schemas: $(VENV)/installed  ## write schemas/ from the declarations
+	$(BIN)/python -m sepconv schema --write schemas
+
+dist: $(VENV)/installed-lint  ## build the sdist and the wheel
+	$(BIN)/python -m build
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) build dist *.egg-info sepconv/_core*.so sepconv/_core.cpp
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp a set of extras. The package is installed in place, so edits to Python files show at
+# once; a change in the core or its build installs anew.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "sepconv needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+
+$(VENV)/installed: $(VENV)/bin/python $(CORE)
+	$(BIN)/python -m pip install -q -e .
+	@touch $@
+
+$(VENV)/installed-%: $(VENV)/installed
+	$(BIN)/python -m pip install -q -e ".[$*]"
+	@touch $@

@@ -1,0 +1,84 @@
+"""The house: imports point down only, and loading a name loads no more than it needs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "sepconv"
+
+# From the roof down. A module may import from its own storey and from those below.
+STOREYS = (
+    ("cli", "__main__"),
+    ("config",),
+    ("saving",),
+    ("models",),
+    ("layers",),
+    ("initializers", "activations", "regularizers", "constraints", "ops", "dtypes"),
+    ("rules",),
+    ("registry", "declaration"),
+    ("errors",),
+)
+STOREY = {name: height for height, names in enumerate(reversed(STOREYS)) for name in names}
+
+# Libraries that stay in one place.
+AT_HOME = {"yaml": {"config"}, "jsonschema": {"config"}, "referencing": {"config"}}
+
+
+def modules() -> list[Path]:
+    return [path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE]
+
+
+def part(path: Path) -> str:
+    """Return the top-level part of the package that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Return the dotted names a file imports, those inside functions too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names.add(str(node.module))
+            if node.module == "sepconv":
+                names |= {f"sepconv.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module_imports_only_from_below(path: Path) -> None:
+    here = part(path)
+    assert here in STOREY, f"give `{here}` a storey"
+    for name in imported(path):
+        package, _, rest = name.partition(".")
+        target = rest.split(".")[0]
+        if package != "sepconv" or target in ("", "_core", "__version__"):
+            continue
+        assert STOREY[target] <= STOREY[here], f"{here} may not import {name}"
+
+
+@pytest.mark.parametrize("library", AT_HOME)
+def test_library_stays_in_its_part(library: str) -> None:
+    users = {part(path) for path in modules() if library in {n.split(".")[0] for n in imported(path)}}
+    assert users == AT_HOME[library]
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import sepconv", ("numpy", "yaml", "jsonschema", "rich", "sepconv._core")),
+        ("import sepconv.layers", ("yaml", "jsonschema", "rich", "sepconv._core")),
+        ("import sepconv.config", ("sepconv._core",)),
+    ],
+)
+def test_import_loads_no_more_than_it_needs(statement: str, absent: tuple[str, ...]) -> None:
+    code = f"{statement}; import sys; print(*[m for m in {absent!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
