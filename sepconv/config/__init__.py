@@ -1,0 +1,1 @@
+"""Layers and networks from YAML and JSON: reading, checking, building, writing."""

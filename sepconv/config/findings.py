@@ -1,0 +1,64 @@
+"""Findings as data: what is wrong, where, and the way out. Rendering lives elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from sepconv.config.codes import RULES
+from sepconv.config.nodes import Path, Span, pointer
+
+Severity: TypeAlias = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A fact that explains a finding, with its place in the same file where it has one."""
+
+    message: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong with a config, or worth a second look."""
+
+    code: str
+    severity: Severity
+    message: str
+    file: str
+    span: Span
+    pointer: str = ""
+    help: str | None = None
+    notes: tuple[Note, ...] = ()
+    document: int = 0  # which document of the file, from 0
+
+
+@dataclass(slots=True)
+class Findings:
+    """Collects the findings of one document; severities come from the table of codes."""
+
+    file: str
+    document: int = 0
+    found: list[Finding] = field(default_factory=list)
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        path: Path = (),
+        *,
+        help: str | None = None,
+        notes: tuple[Note, ...] = (),
+    ) -> None:
+        severity = RULES[code].severity
+        finding = Finding(
+            code, severity, message, self.file, span, pointer(path), help, notes, self.document
+        )
+        if not any((f.code, f.span, f.message) == (code, span, message) for f in self.found[-50:]):
+            self.found.append(finding)  # an aliased node is reported once, where it is written
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(sorted(self.found, key=lambda finding: finding.span))

@@ -1,0 +1,16 @@
+"""How large a config may be. A network of 200 layers in Keras's long form keeps within them."""
+
+from __future__ import annotations
+
+MAX_BYTES = 2**20
+MAX_DEPTH = 32
+MAX_NODES = 10_000  # values in a file, an alias counted as often as it is used
+
+
+class TooLarge(Exception):
+    """A file has more than MAX_NODES values."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"more than {MAX_NODES:,} values in one file, aliases counted as often as used"
+        )
