@@ -48,11 +48,18 @@ class Registry(Generic[T]):
         """Return the class called `name`; `"package>name"` is an object of the user's own."""
         found = self._classes.get(name) or registered.get(name)
         if found is None:
-            raise ValidationError(
-                f"Could not interpret {self.kind} identifier: {_bare(name)}"
-                f"{suggestion(name, [*self._classes, *registered])}"
-            )
+            raise self.refusal(name)
         return cast("type[T]", found)
+
+    def refusal(self, identifier: Any) -> ValidationError:
+        """Return the error for an identifier that stands for nothing of this kind."""
+        told = f"Could not interpret {self.kind} identifier: "
+        if isinstance(identifier, str):
+            known = [*self._classes, *registered]
+            return ValidationError(f"{told}{_bare(identifier)}{suggestion(identifier, known)}")
+        return ValidationError(
+            f"{told}{shown(identifier)}; expected a name, a config, a class or an object"
+        )
 
     def get(self, identifier: Any) -> T | None:
         """Return the object that `identifier` stands for.
@@ -67,10 +74,12 @@ class Registry(Generic[T]):
             return None
         if isinstance(identifier, str):
             found = self[identifier]
-            return found() if isinstance(found, type) else self.accept(found)
+            return self._made(found, found) if isinstance(found, type) else self.accept(found)
         if isinstance(identifier, Mapping):
             return self.deserialize(identifier)
-        return self.accept(identifier() if isinstance(identifier, type) else identifier)
+        if isinstance(identifier, type):
+            return self._made(identifier, identifier)
+        return self.accept(identifier)
 
     def deserialize(self, config: Mapping[str, Any]) -> T:
         """Return the object that a config in Keras's dict form declares."""
@@ -78,14 +87,29 @@ class Registry(Generic[T]):
         found = self[name]
         if not isinstance(found, type):
             return self.accept(found)
-        make: Callable[..., T] = getattr(found, "from_config", None) or (lambda c: found(**c))
-        return self.accept(make(arguments))
+        from_config = getattr(found, "from_config", None)
+        if from_config is None:
+            return self._made(found, lambda: found(**arguments))
+        return self._made(found, lambda: from_config(arguments))
+
+    def _made(self, cls: type[Any], make: Callable[[], Any]) -> T:
+        try:
+            return self.accept(make())
+        except TypeError as error:  # an argument is missing, or is one too many
+            raise ValidationError(f"{self.kind} `{cls.__name__}`: {error}") from error
 
     def serialize(self, obj: Any) -> Any:
         """Return the config of `obj` in Keras's dict form."""
         if obj is None:
             return None
         own_name = registered_name(obj)
+        if own_name is not None and registered[own_name] is obj:
+            return {
+                "module": "builtins",
+                "class_name": "function",
+                "config": own_name,
+                "registered_name": "function",
+            }
         if own_name is None and type(obj) not in self._classes.values():
             raise ValidationError(
                 f"{self.kind} {shown(obj)} cannot be written to a config: "
@@ -102,23 +126,23 @@ class Registry(Generic[T]):
 def unpack(config: Mapping[str, Any], kind: str) -> tuple[str, dict[str, Any]]:
     """Return the name and the arguments in a config of Keras's dict form.
 
-    A registered name stands before the class name. The config's `module` is not looked at:
-    a config never says where code comes from.
+    A registered name stands before the class name; a function's name is its `config`. The
+    config's `module` is not looked at: a config never says where code comes from.
     """
     name = config.get("registered_name") or config.get("class_name")
-    arguments = config.get("config", {})
+    arguments = config.get("config")
+    if config.get("class_name") == "function":
+        name, arguments = arguments, None
     if not isinstance(name, str):
         raise ValidationError(
             f"a {kind} config must have a `class_name`, such as "
             f"{{'class_name': ..., 'config': {{...}}}}; received {shown(config)}"
         )
-    if not isinstance(arguments, Mapping):
+    if not isinstance(arguments, Mapping | None):
         raise ValidationError(
-            f"`config` of {kind} `{name}` must be a dict; received {shown(arguments)}"
+            f"`config` of {kind} `{_bare(name)}` must be a dict; received {shown(arguments)}"
         )
-    if name not in registered and isinstance(config.get("class_name"), str):
-        name = config["class_name"]
-    return name, dict(arguments)
+    return name, dict(arguments or {})
 
 
 # --- the user's own objects, of every kind -------------------------------------------------------
@@ -137,9 +161,10 @@ def register(package: str = "Custom", name: str | None = None) -> Callable[[Name
         ValidationError: the name is taken.
 
     >>> @register(package="docs")
-    ... class Halve(Initializer):
-    ...     def __call__(self, shape, dtype="float32"):
-    ...         return np.full(shape, 0.5, dtype)
+    ... def halves(shape, dtype="float32"):
+    ...     return np.full(shape, 0.5, dtype)
+    >>> registered_name(halves)
+    'docs>halves'
     """
 
     def add(obj: Named) -> Named:

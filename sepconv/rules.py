@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from sepconv.arrays import float_dtype
 from sepconv.declaration import Rule
 from sepconv.errors import ValidationError, shown
 from sepconv.registry import Registry
@@ -195,6 +197,65 @@ class ListOf:
 
     def to_config(self, value: Any) -> Any:
         return list(value) if isinstance(value, list) else value
+
+
+class List(ListOf):
+    """A list of values under one rule; a value alone is refused."""
+
+    def normalise(self, value: Any, name: str) -> list[Any]:
+        if not isinstance(value, (list, tuple)):
+            raise ValidationError(
+                f"`{name}` must be a list, got {shown(value)} ({type(value).__name__})"
+            )
+        return [self.rule.normalise(item, name) for item in value]
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": self.rule.schema()}
+
+
+class Values:
+    """A finite number, or an array of them, which a config holds in Keras's `__numpy__` form."""
+
+    number = Number()
+
+    def normalise(self, value: Any, name: str) -> float | NDArray[Any]:
+        if isinstance(value, Mapping):
+            value = self._from_config(value, name)
+        if isinstance(value, (list, tuple, np.ndarray)):
+            array = np.array(value)
+            if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
+                raise ValidationError(
+                    f"`{name}` must hold numbers alone, got dtype {array.dtype.name}"
+                )
+            if array.ndim:
+                array.flags.writeable = False
+                return array
+            value = array.item()
+        return self.number.normalise(value, name)
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["number", "array", "object"]}
+
+    def to_config(self, value: float | NDArray[Any]) -> Any:
+        if not isinstance(value, np.ndarray):
+            return value
+        held = {"value": value.tolist(), "dtype": value.dtype.name}
+        return {"class_name": "__numpy__", "config": held}
+
+    def _from_config(self, config: Mapping[str, Any], name: str) -> Any:
+        held = config.get("config")
+        if config.get("class_name") not in ("__numpy__", "__tensor__") or not (
+            isinstance(held, Mapping) and "value" in held
+        ):
+            raise ValidationError(
+                f"`{name}` must be a number, a list of numbers, or "
+                f'{{"class_name": "__numpy__", "config": {{"value": ..., "dtype": ...}}}}; '
+                f"got {shown(config)}"
+            )
+        try:
+            return np.asarray(held["value"], float_dtype(held.get("dtype")))
+        except (TypeError, OverflowError) as error:
+            raise ValidationError(f"`{name}`: {error}") from None
 
 
 class Nullable:

@@ -20,7 +20,7 @@ STOREYS = (
     ("layers",),
     ("initializers", "activations", "regularizers", "constraints", "ops", "dtypes"),
     ("rules",),
-    ("registry", "declaration"),
+    ("registry", "declaration", "arrays"),
     ("errors",),
 )
 STOREY = {name: height for height, names in enumerate(reversed(STOREYS)) for name in names}

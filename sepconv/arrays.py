@@ -1,0 +1,69 @@
+"""Which arrays are computed with, and in which dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sepconv.errors import InputTypeError, ValidationError, shown
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+def float_dtype(dtype: Any) -> np.dtype[Any]:
+    """Return the NumPy dtype that `dtype` names: one of FLOATS; None is float32.
+
+    >>> float_dtype("float16")
+    dtype('float16')
+    """
+    if dtype is None:
+        return np.dtype(np.float32)
+    try:
+        name = dtype if isinstance(dtype, str) else np.dtype(dtype).name
+    except TypeError:
+        name = ""
+    if name not in FLOATS:
+        raise ValidationError(f"`dtype` must be one of {', '.join(FLOATS)}; got {shown(dtype)}")
+    if name == "bfloat16":
+        return _bfloat16()
+    return np.dtype(name)
+
+
+def real_array(x: Any) -> NDArray[Any]:
+    """Return `x` as an array of floats; ints, bools and Python's own numbers become float32.
+
+    Raises:
+        InputTypeError: complex numbers, objects, text.
+
+    >>> real_array([1, 2]).dtype
+    dtype('float32')
+    """
+    array = np.asarray(x)
+    if array.dtype.name in FLOATS and hasattr(x, "dtype"):
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
+    if array.dtype.kind in "biuf":
+        wide = array.dtype.kind == "f" and hasattr(x, "dtype")  # a long double
+        return array.astype(np.float64 if wide else np.float32)
+    raise InputTypeError(
+        f"expected an array of floats, ints or bools; got dtype {array.dtype.name}, "
+        f"which is not computed with: convert it first"
+    )
+
+
+def compute_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the dtype that values of `dtype` are computed in: 16-bit floats in float32."""
+    narrow: np.dtype[Any] = np.dtype(np.float32)
+    return narrow if dtype.itemsize < 4 else dtype
+
+
+def _bfloat16() -> np.dtype[Any]:
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise ValidationError(
+            "dtype bfloat16 needs the package ml_dtypes: pip install 'sepconv[bfloat16]'"
+        ) from None
+    named: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return named
