@@ -1,0 +1,151 @@
+"""One peer's process: prepares a workload, then times it whenever it is its turn.
+
+A process a peer, because their thread pools and OpenMP runtimes disturb one another within one;
+confined to as many CPUs as it may use threads, which also holds where a library has no setting.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from benchmarks import reference
+from benchmarks.peers import PEERS, Form
+from benchmarks.probes import Probe, Rates
+from benchmarks.workloads import Workload
+
+PROBE = "probe"
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One round of one form."""
+
+    median: float  # seconds a call
+    best: float
+    calls: int
+
+
+Turns = dict[str, Turn]  # by the form's label
+
+
+def serve(connection: Connection, name: str, threads: int) -> None:
+    """Answer requests (method, argument) until the other end closes; the first answer is None.
+
+    An answer that is a string is the reason why there is none.
+    """
+    confine(threads)
+    try:
+        player = ProbePlayer(threads) if name == PROBE else PeerPlayer(name, threads)
+    except Exception as error:  # whatever a peer raises is its reason for absence
+        connection.send(error_text(error))
+        return
+    connection.send(None)
+    while True:
+        try:
+            method, argument = connection.recv()
+        except EOFError:
+            return
+        try:
+            answer = getattr(player, method)(argument)
+        except Exception as error:
+            answer = error_text(error)
+        settle()
+        connection.send(answer)
+
+
+def confine(threads: int) -> None:
+    """Leave this process `threads` CPUs, and tell the libraries before they load."""
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = str(threads)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def settle(limit: float = 0.2) -> None:
+    """Wait until this process's threads have stopped spinning, for `limit` seconds at most.
+
+    After a call ONNX Runtime's threads spin for about 28 ms and libgomp's for about 5; the next
+    peer would share its cores with them.
+    """
+    step = 0.002
+    for _ in range(round(limit / step)):
+        before = time.process_time()
+        time.sleep(step)
+        if time.process_time() - before < step / 10:
+            return
+
+
+def error_text(error: Exception) -> str:
+    """One line: the kind of error and the start of its message."""
+    first = str(error).strip().splitlines()[:1]
+    return ": ".join([type(error).__name__, *first])[:200]
+
+
+class ProbePlayer:
+    """Measures the machine in the turns of a peer."""
+
+    def __init__(self, threads: int) -> None:
+        self._probe = Probe(threads)
+
+    def prepare(self, _workload: Workload) -> None:
+        """Nothing: the probe is the same for every workload."""
+
+    def time(self, _seconds: float) -> Rates:
+        return self._probe.measure()
+
+
+class PeerPlayer:
+    """Runs all forms of a peer on the current workload."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self._peer = PEERS[name](threads)
+        self._forms: list[Form] = []
+
+    def prepare(self, workload: Workload) -> float:
+        """Build and check each form; returns the largest relative error.
+
+        Raises ArithmeticError for a form that computes something else.
+        """
+        self._forms.clear()  # frees the workload before
+        gc.collect()
+        self._forms.extend(self._peer.forms(workload))
+        return max(checked_error(workload, form) for form in self._forms)
+
+    def time(self, seconds: float) -> Turns:
+        return {form.label: timed(form.call, seconds) for form in self._forms}
+
+
+def checked_error(workload: Workload, form: Form) -> float:
+    error = reference.relative_error(workload, form.y_bsf(form.call()))
+    if not error <= reference.LIMIT:
+        raise ArithmeticError(f"{form.label} on {workload.name}: relative error {error:.1e}")
+    return error
+
+
+def timed(call: Callable[[], Any], seconds: float) -> Turn:
+    """One turn, after a fifth of it that wakes threads and caches."""
+    first, *_ = durations(call, seconds / 5)
+    if first > seconds:  # too slow to be repeated; waking does not matter to it either
+        return Turn(first, first, 1)
+    taken = durations(call, seconds)
+    return Turn(statistics.median(taken), min(taken), len(taken))
+
+
+def durations(call: Callable[[], Any], seconds: float) -> list[float]:
+    """Seconds of each call, for about `seconds` and at least once."""
+    taken: list[float] = []
+    begin = end = time.perf_counter()
+    while not taken or end - begin < seconds:
+        start = time.perf_counter()
+        call()
+        end = time.perf_counter()
+        taken.append(end - start)
+    return taken
