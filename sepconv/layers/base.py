@@ -1,0 +1,361 @@
+"""Layer: an operation with weights, a dtype policy and losses."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from sepconv import constraints, dtypes, initializers, regularizers
+from sepconv.arrays import float_dtype
+from sepconv.declaration import Argument, argument
+from sepconv.errors import ValidationError, shown
+from sepconv.layers import building, losses, state
+from sepconv.layers.input_spec import InputSpec
+from sepconv.layers.keras2 import without_keras2_keys
+from sepconv.layers.locks import LayerLock
+from sepconv.layers.operation import Operation
+from sepconv.layers.rules import Policy, Shape
+from sepconv.layers.symbolic import SymbolicTensor, is_symbolic
+from sepconv.layers.variable import Variable, widened
+from sepconv.rules import Flag
+
+
+class Layer(Operation):
+    """The base of all layers.
+
+    A subclass declares its arguments, makes its weights in `build(input_shape)` with
+    `add_weight`, computes in `call(inputs)`, and tells shapes in
+    `compute_output_shape(input_shape)`. What it derives from its weights for fast calls, it
+    returns from `pack(*arrays)` and reads from `packed()`.
+
+    >>> class Scale(Layer):
+    ...     def build(self, input_shape):
+    ...         self.scale = self.add_weight(name="scale", shape=(input_shape[-1],),
+    ...                                      initializer="ones")
+    ...     def call(self, inputs):
+    ...         return inputs * self.scale.value
+    ...     def compute_output_shape(self, input_shape):
+    ...         return tuple(input_shape)
+    >>> Scale()([[1.0, 2.0]])
+    array([[1., 2.]], dtype=float32)
+    """
+
+    trainable: Argument[bool, bool] = argument(
+        Flag(),
+        default=True,
+        kw_only=True,
+        doc="Whether an optimizer updates the weights.",
+    )
+    dtype: Argument[Any, str] = argument(
+        Policy(),
+        default=None,
+        kw_only=True,
+        doc="Dtype policy: float16, bfloat16, float32, float64, mixed_float16, mixed_bfloat16.",
+    )
+    autocast: Argument[bool, bool] = argument(
+        Flag(),
+        default=True,
+        kw_only=True,
+        in_config=False,
+        doc="Accepted as Keras does; inputs are always cast to the compute dtype.",
+    )
+
+    _takes_training: ClassVar[bool] = False
+    _locks_state: ClassVar[bool] = True  # once built
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "build" in vars(cls):
+            cls.build = building.once(cls.build)  # type: ignore[method-assign]
+        cls._takes_training = "training" in inspect.signature(cls.call).parameters
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._input_shape_arg = building.pop_input_shape(kwargs)
+        self._lock = LayerLock()
+        self._version: object | None = object()  # None while weights are being replaced
+        self._packed: state.Packed | None = None
+        self._losses: list[Any] = []
+        self._variables: list[Variable] = []  # the trainable ones first
+        self._trainable_count = 0
+        self._layers: list[Layer] = []
+        self._locked = self._building = False
+        self._build_shape: Any = None
+        self.built = False
+        self.input_spec: InputSpec | None = None
+        super().__init__(*args, **kwargs)
+        self._use_policy(self.__dict__["dtype"])
+        self._activity_regularizer: Any = getattr(self, "activity_regularizer", None)
+
+    def _use_policy(self, policy: dtypes.DTypePolicy) -> None:
+        # As in Keras, `dtype` is the weights' dtype and the policy has its own attribute.
+        self.dtype_policy = policy
+        self.__dict__["dtype"] = policy.variable_dtype
+        self._input_dtype = float_dtype(policy.compute_dtype)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "trainable":
+            self._set_trainable(value)
+            return
+        for item in value if isinstance(value, (list, tuple)) else (value,):
+            if isinstance(item, Variable):
+                building.track(self, item)
+            elif isinstance(item, Layer):
+                building.adopt(self, item)
+        super().__setattr__(name, value)
+
+    # --- building ----------------------------------------------------------------------------
+
+    @building.once
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of `input_shape`. Subclasses with weights override it."""
+
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = None,
+        dtype: str | None = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        *,
+        name: str,
+    ) -> Variable:
+        """Make a weight, in `build` or `__init__`; it becomes one of `weights`.
+
+        Raises:
+            ValidationError: the initializer returns another shape, or the layer is built.
+        """
+        shape = tuple(shape)
+        dtype = dtype or self.dtype
+        initializer = "glorot_uniform" if initializer is None else initializer
+        make: Any = initializers.get(initializer)
+        made = make(shape, float_dtype(dtype))
+        if np.shape(made) != shape:
+            raise ValidationError(
+                f"the initializer of `{name}` in layer '{self.name}' must return "
+                f"shape {shape}, got {np.shape(made)}: {shown(initializer, 80)}"
+            )
+        variable = Variable(
+            made,
+            dtype,
+            f"{self.name}/{name}",
+            trainable=trainable,
+            regularizer=regularizers.get(regularizer),
+            constraint=constraints.get(constraint),
+        )
+        building.track(self, variable)
+        return variable
+
+    @property
+    def path(self) -> str | None:
+        """The layer's part of its weights' paths; None before it is built."""
+        return self.name if self.built else None
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype of inputs and outputs."""
+        return self.dtype_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The dtype in which weights are stored."""
+        return self.dtype_policy.variable_dtype
+
+    # --- calling -----------------------------------------------------------------------------
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the outputs for arrays; symbolic outputs for symbolic tensors.
+
+        The first call builds the layer. `training=` is accepted whether `call` takes it or not.
+        """
+        if kwargs and not self._takes_training:
+            kwargs.pop("training", None)
+        if is_symbolic(inputs):
+            return self._call_symbolically(inputs, *args, **kwargs)
+        inputs = self.convert(inputs)
+        self._prepare(inputs)
+        gathered = losses.begin(self)
+        try:
+            outputs = self.call(inputs, *args, **kwargs)
+        finally:
+            losses.end()
+        if self._activity_regularizer is not None:
+            gathered.append(self._activity(outputs))
+        self.__dict__["_losses"] = gathered
+        return outputs
+
+    def convert(self, inputs: Any) -> Any:
+        """Return `inputs` as arrays of the compute dtype. Layers of several inputs override it."""
+        from sepconv.ops import as_input
+
+        return as_input(inputs, self._input_dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        """Return the shape of the outputs for inputs of `input_shape`; None stays open."""
+        raise NotImplementedError(
+            f"Layer {type(self).__name__} does not have a `compute_output_shape` method "
+            f"implemented. Should implement `def compute_output_shape(self, input_shape)`."
+        )
+
+    def compute_output_spec(self, inputs: Any, **kwargs: Any) -> SymbolicTensor:
+        """Return the symbolic output for a symbolic input, and record nothing."""
+        shape = self.compute_output_shape(building.shape_of(inputs))
+        return SymbolicTensor(shape, self.compute_dtype, f"{self.name}_output")
+
+    def _call_symbolically(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        self._prepare(inputs)
+        outputs = self.symbolic_call(inputs, *args, **kwargs)
+        self._record(inputs, outputs)
+        return outputs
+
+    def _prepare(self, inputs: Any) -> None:
+        """Check the shape, and build the layer if nobody has."""
+        if self.input_spec is not None:
+            self.input_spec.check(inputs.shape, self.name)
+        if self.built:
+            return
+        with self._lock:
+            if not self.built:
+                self.build(building.shape_of(inputs))
+        if self.input_spec is not None:  # which building made stricter
+            self.input_spec.check(inputs.shape, self.name)
+
+    # --- what is derived from weights ----------------------------------------------------------
+
+    def pack(self, *arrays: NDArray[Any]) -> Any:
+        """Return what calls need of the weights' values, given in the order of `weights`."""
+        return arrays
+
+    def packed(self) -> Any:
+        """Return `pack` of the present weights; it runs again only after one was set."""
+        packed = self._packed
+        if packed is not None and state.is_current(packed.arrays, self._variables):
+            return packed.result
+        with self._lock:  # so no `set_weights` is half done
+            arrays = tuple(variable.value for variable in self._variables)
+            result = self.pack(*arrays)
+            self.__dict__["_packed"] = state.Packed(arrays, result)
+        return result
+
+    # --- losses --------------------------------------------------------------------------------
+
+    @property
+    def losses(self) -> list[Any]:
+        """The losses of the last call, then the weights' penalties, computed anew."""
+        found = [loss for layer in self._flatten() for loss in layer._losses]
+        penalties = (variable.penalty() for variable in self.trainable_weights)
+        return found + [penalty for penalty in penalties if penalty is not None]
+
+    def add_loss(self, loss: ArrayLike | Sequence[ArrayLike]) -> None:
+        """Add a scalar loss, or several, to those of the call under way."""
+        added = list(loss) if isinstance(loss, (list, tuple)) else [loss]
+        for value in added:
+            if not isinstance(value, (float, int, np.generic, np.ndarray)) or np.ndim(value):
+                raise ValidationError(
+                    f"`add_loss()` takes scalar numbers. Received invalid value: {shown(value)}"
+                )
+        gathering = losses.of(self)
+        (self._losses if gathering is None else gathering).extend(added)
+
+    def _activity(self, outputs: NDArray[Any]) -> Any:
+        samples = len(outputs) if outputs.ndim else 1
+        return self._activity_regularizer(widened(outputs)) / samples if samples else 0.0
+
+    # --- weights -------------------------------------------------------------------------------
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights: the trainable ones, the others, then those of the layers within."""
+        inner = (variable for layer in self._layers for variable in layer.weights)
+        every = (*self._variables, *inner)
+        return list({id(variable): variable for variable in every}.values())
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        return [v for v in self.weights if v.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
+
+    def get_weights(self) -> list[NDArray[Any]]:
+        """Return copies of the weights' values."""
+        return [variable.numpy() for variable in self.weights]
+
+    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
+        """Set all weights, or none when one does not fit. A call sees the old or the new ones.
+
+        Raises:
+            ValidationError: another number of arrays, or another shape.
+            InputTypeError: complex, text or object data.
+        """
+        state.set_weights(self, self.weights, weights)
+
+    def count_params(self) -> int:
+        """Return the number of scalars in all weights.
+
+        Raises:
+            ValidationError: the layer is not built.
+        """
+        if not self.built:
+            raise ValidationError(
+                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't "
+                f"built. You can build it manually via: `layer.build(input_shape)`."
+            )
+        return sum(math.prod(variable.shape) for variable in self.weights)
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Put copies of the layer's own weights into `store` under "0", "1", ..."""
+        state.save_own_variables(self, store)
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Set the layer's own weights from `store`: all of them or none."""
+        state.load_own_variables(self, store)
+
+    def _flatten(self) -> list[Layer]:
+        """Return this layer and those within, each once."""
+        found = {id(self): self}
+        for layer in self._layers:
+            found.update((id(inner), inner) for inner in layer._flatten())
+        return list(found.values())
+
+    def _set_trainable(self, value: Any) -> None:
+        self.__dict__["trainable"] = Flag().normalise(value, "trainable")
+        for variable in self._variables[: self._trainable_count]:
+            variable.trainable = self.trainable
+        for layer in self._layers:
+            layer.trainable = self.trainable
+
+    # --- configs and copies --------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments, as JSON types, such that `from_config` makes an equal layer."""
+        fields = {**self.__dict__, "dtype": self.dtype_policy}
+        return {
+            name: declared.rule.to_config(fields[name])
+            for name, declared in self.arguments.items()
+            if declared.in_config
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the layer that `config`, of sepconv, Keras 3 or Keras 2, declares."""
+        return cls(**without_keras2_keys(cls, config))
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """Return the shape that the layer was built for, as Keras saves it, or None."""
+        return None if self._build_shape is None else {"input_shape": self._build_shape}
+
+    def build_from_config(self, config: Mapping[str, Any]) -> None:
+        """Build the layer for the shape in what `get_build_config` gave."""
+        if "input_shape" in config and not self.built:
+            self.build(config["input_shape"])
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy starts without a history of calls, and packs for itself.
+        return {**self.__dict__, "_packed": None, "_inbound_nodes": [], "_losses": []}

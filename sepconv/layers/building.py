@@ -1,0 +1,110 @@
+"""How a layer comes by its state: built once, tracked, then locked."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from sepconv.errors import ValidationError
+from sepconv.layers.symbolic import flat
+
+if TYPE_CHECKING:
+    from sepconv.layers.base import Layer
+    from sepconv.layers.variable import Variable
+
+Build = Callable[[Any, Any], None]
+
+LOCKED = (
+    "You cannot add new elements of state (variables or sub-layers) to a layer that is already "
+    "built. All state must be created in the `__init__()` method or in the `build()` method."
+)
+
+
+def once(build: Build) -> Build:
+    """Wrap a layer's `build`: one thread at a time, all of it or nothing, then locked."""
+
+    @functools.wraps(build)
+    def build_once(self: Any, input_shape: Any) -> None:
+        with self._lock:
+            if self._building:  # a subclass's build has called super().build
+                build(self, input_shape)
+                return
+            before = (list(self._variables), list(self._layers), self._trainable_count)
+            self._building = True
+            try:
+                build(self, input_shape)
+            except BaseException:
+                self._variables[:], self._layers[:], self._trainable_count = before
+                raise
+            finally:
+                self._building = False
+            self._build_shape = input_shape
+            self._locked = self._locks_state
+            self.built = True  # last: others read it without the lock
+
+    return build_once
+
+
+def track(layer: Layer, variable: Variable) -> None:
+    """Make `variable` one of the layer's weights: trainable ones stand first, as in Keras."""
+    if any(known is variable for known in layer._variables):
+        return
+    if layer._locked:
+        raise ValidationError(LOCKED)
+    if variable.trainable:
+        layer._variables.insert(layer._trainable_count, variable)
+        layer._trainable_count += 1
+        variable.trainable = layer.trainable
+    else:
+        layer._variables.append(variable)
+
+
+def adopt(parent: Layer, child: Layer) -> None:
+    """Make `child` a layer within `parent`. A name that nobody gave is made unique there."""
+    if any(known is child for known in parent._layers):
+        return
+    if parent._locked:
+        raise ValidationError(LOCKED)
+    taken = {layer.name for layer in parent._layers}
+    if child.name in taken:
+        if child._named:
+            raise ValidationError(
+                f"All layers added to a {type(parent).__name__} model should have unique names. "
+                f"Name '{child.name}' is already the name of a layer in this model. "
+                f"Update the `name` argument to pass a unique name."
+            )
+        numbers = range(1, len(taken) + 1)
+        rename(child, next(name for n in numbers if (name := f"{child.name}_{n}") not in taken))
+    child._named = True  # another container must not rename it under this one
+    parent._layers.append(child)
+
+
+def rename(layer: Layer, name: str) -> None:
+    layer.__dict__["name"] = name
+    for variable in layer._variables:
+        variable.path = f"{name}/{variable.name}"
+
+
+def shape_of(inputs: Any) -> Any:
+    """Return the shape of one tensor, or the list of shapes of several."""
+    if isinstance(inputs, (list, tuple)):
+        return [tensor.shape for tensor in flat(inputs)]
+    return inputs.shape
+
+
+def pop_input_shape(arguments: dict[str, Any]) -> Any:
+    """Take Keras 2's `input_shape` and `input_dim` out of `arguments`, with a warning."""
+    shape = arguments.pop("input_shape", None)
+    size = arguments.pop("input_dim", None)
+    if size is not None:
+        shape = (size,)
+    if shape is not None:
+        warnings.warn(
+            "Do not pass an `input_shape`/`input_dim` argument to a layer. When using Sequential "
+            "models, prefer using an `Input(shape)` object as the first layer in the model "
+            "instead.",
+            stacklevel=4,
+        )
+    return shape

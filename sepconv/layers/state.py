@@ -1,0 +1,91 @@
+"""Weights read and set as one: all or nothing, and never a mix for a concurrent call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from contextlib import ExitStack
+from operator import is_
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sepconv.errors import ValidationError
+from sepconv.layers.variable import Variable, frozen
+
+if TYPE_CHECKING:
+    from sepconv.layers.base import Layer
+
+Arrays = tuple[NDArray[Any], ...]
+
+
+class Packed(NamedTuple):
+    """What a layer derived from its weights, and the very arrays it was derived from."""
+
+    arrays: Arrays
+    result: Any
+
+
+def is_current(arrays: Arrays, variables: Sequence[Variable]) -> bool:
+    """Tell whether `arrays` still are the values of `variables`: nobody has set one."""
+    return all(map(is_, arrays, [variable._value for variable in variables]))
+
+
+def set_weights(layer: Layer, variables: Sequence[Variable], values: Sequence[Any]) -> None:
+    """Set all `variables` of `layer` to `values`, or none when one does not fit."""
+    if len(variables) != len(values):
+        raise ValidationError(
+            f"You called `set_weights(weights)` on layer '{layer.name}' with a weight list of "
+            f"length {len(values)}, but the layer was expecting {len(variables)} weights."
+        )
+    for variable, value in zip(variables, values, strict=True):
+        if variable.shape != np.shape(value):
+            raise ValidationError(
+                f"Layer {layer.name} weight shape {variable.shape} is not compatible with "
+                f"provided weight shape {np.shape(value)}."
+            )
+    replace(layer, variables, [frozen(x, v.dtype) for v, x in zip(variables, values, strict=True)])
+
+
+def replace(layer: Layer, variables: Sequence[Variable], arrays: Sequence[NDArray[Any]]) -> None:
+    """Give `variables` of `layer` new, frozen values while no call can read half of them."""
+    layers = layer._flatten()
+    with ExitStack() as stack:
+        for inner in layers:
+            stack.enter_context(inner._lock)
+            inner.__dict__["_version"] = None
+        try:
+            for variable, array in zip(variables, arrays, strict=True):
+                variable._value = array
+        finally:
+            for inner in layers:
+                inner.__dict__["_version"] = object()
+
+
+def save_own_variables(layer: Layer, store: MutableMapping[str, Any]) -> None:
+    """Put the layer's own weights into `store` under "0", "1", ..., as Keras does."""
+    for number, variable in enumerate(layer._variables):
+        store[str(number)] = variable.numpy()
+
+
+def load_own_variables(layer: Layer, store: Mapping[str, Any]) -> None:
+    """Set the layer's own weights from what `save_own_variables` stored."""
+    variables = layer._variables
+    if len(store) != len(variables):
+        if not layer.built:
+            raise ValidationError(
+                f"Layer '{layer.name}' was never built and thus it doesn't have any variables. "
+                f"However the weights file lists {len(store)} variables for this layer. "
+                f"Build it first: `layer.build(input_shape)`."
+            )
+        raise ValidationError(
+            f"Layer '{layer.name}' expected {len(variables)} variables, but received "
+            f"{len(store)} variables during loading. Expected: {[v.name for v in variables]}"
+        )
+    missing = [key for key in map(str, range(len(variables))) if key not in store]
+    if missing:
+        raise ValidationError(
+            f"Layer '{layer.name}' found no variable '{missing[0]}' during loading: "
+            f"keys must be '0' to '{len(variables) - 1}'"
+        )
+    set_weights(layer, variables, [np.asarray(store[str(i)]) for i in range(len(variables))])
