@@ -1,0 +1,85 @@
+# What the .pyx uses of kernels/; nothing is defined here.
+from libc.stdint cimport int64_t
+from libcpp cimport bool as bool_t
+
+
+cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
+    ctypedef enum Activation "sepconv::Activation":
+        pass
+
+    enum: max_parameters
+
+    struct Epilogue:
+        Activation activation
+        double[3] parameters
+
+    struct PlanStruct "sepconv::Plan":
+        int64_t channels
+        int64_t multiplier
+        int64_t filters
+        int64_t taps
+        int64_t stride
+        int64_t dilation
+        bool_t same
+        bool_t channels_first
+        bool_t finite_depthwise
+        Epilogue epilogue
+        const void* depthwise
+        const void* pointwise
+        const void* bias
+
+    struct Call:
+        const void* x
+        void* y
+        int64_t batch
+        int64_t steps
+        int64_t out_steps
+        int64_t pad_left
+
+    struct PackedSizes:
+        int64_t depthwise
+        int64_t pointwise
+        int64_t bias
+
+    struct TileKernels:
+        int steps
+        int filters
+        PackedSizes (*packed_sizes)(const PlanStruct&) noexcept nogil
+        void (*pack)(const PlanStruct&, const void*, const void*, const void*) noexcept nogil
+
+    ctypedef void (*Activate)(const Epilogue&, const void*, void*, int64_t) noexcept nogil
+
+    struct Kernels:
+        int vector_bytes
+        TileKernels[2][2] tile
+        Activate[2] activate
+
+
+cdef extern from "kernels/dispatch.h" namespace "sepconv" nogil:
+    int isa_count()
+    const char* isa_name(int)
+    bool_t isa_supported(int)
+    Kernels kernels_for(int)
+    const char* compiler()
+    int activation_count()
+    const char* activation_name(int)
+    int activation_parameters(int)
+
+
+cdef extern from "kernels/schedule.h" namespace "sepconv" nogil:
+    const int64_t max_size
+
+    struct Schedule:
+        int64_t jobs
+        int64_t jobs_per_chunk
+        int threads
+
+    int64_t output_steps(const PlanStruct&, int64_t)
+    int64_t padding_left(const PlanStruct&, int64_t)
+    Schedule schedule(const PlanStruct&, const TileKernels&, const Call&, int)
+    int run_job(const PlanStruct&, const TileKernels&, const Call&, const Schedule&, int64_t)
+
+
+cdef extern from "kernels/openmp.h" namespace "sepconv" nogil:
+    bool_t has_openmp()
+    bool_t pause_openmp()

@@ -1,0 +1,68 @@
+"""The compiled core, as Python sees it."""
+
+from typing import Any, Final, TypedDict, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+_Float = TypeVar("_Float", np.float32, np.float64)
+
+ACTIVATIONS: Final[dict[str, int]]
+
+class KernelInfo(TypedDict):
+    isa: str
+    available: list[str]
+    vector_bytes: int
+    tile: dict[str, dict[str, tuple[int, int]]]
+    openmp: bool
+    threads: int
+    compiler: str
+
+class Plan:
+    def __init__(
+        self,
+        depthwise_kernel: NDArray[Any],
+        pointwise_kernel: NDArray[Any],
+        bias: NDArray[Any] | None,
+        *,
+        strides: int,
+        padding: str,
+        dilation_rate: int,
+        channels_first: bool,
+        activation: str = "linear",
+        parameters: tuple[float, ...] = (),
+    ) -> None: ...
+    def __call__(self, x: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]: ...
+    def output_steps(self, steps: int) -> int: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def padding(self) -> str: ...
+    @property
+    def activation(self) -> str: ...
+    @property
+    def parameters(self) -> tuple[float, ...]: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def filters(self) -> int: ...
+    @property
+    def kernel_size(self) -> int: ...
+    @property
+    def depth_multiplier(self) -> int: ...
+    @property
+    def strides(self) -> int: ...
+    @property
+    def dilation_rate(self) -> int: ...
+    @property
+    def channels_first(self) -> bool: ...
+
+def activate(
+    x: NDArray[_Float],
+    activation: str,
+    parameters: tuple[float, ...] = (),
+    out: NDArray[_Float] | None = None,
+) -> NDArray[_Float]: ...
+def kernel_info() -> KernelInfo: ...
+def set_num_threads(n: int) -> None: ...
+def get_num_threads() -> int: ...

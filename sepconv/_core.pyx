@@ -1,0 +1,409 @@
+# cython: language_level=3
+"""The convolution core: checks, packing, and the one parallel loop over jobs.
+
+Axes: x is B T C (or B C T), y is B S F; taps K, depth multiplier M.
+"""
+import os
+
+import numpy as np
+
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from cython.parallel cimport prange
+from libc.stdlib cimport free
+from libc.stdint cimport int64_t, uintptr_t
+
+from sepconv.threads import MAX_THREADS, default_threads
+
+cnp.import_array()
+
+cdef extern from "<stdlib.h>" nogil:
+    void* aligned_alloc(size_t, size_t)
+
+ACTIVATIONS = {
+    activation_name(i).decode(): activation_parameters(i) for i in range(activation_count())
+}
+_ACTIVATION_INDEX = {name: i for i, name in enumerate(ACTIVATIONS)}
+
+
+def _choose_isa():
+    names = [isa_name(i).decode() for i in range(isa_count())]
+    usable = [name for i, name in enumerate(names) if isa_supported(i)]
+    chosen = os.environ.get("SEPCONV_ISA", "") or usable[-1]
+    if chosen not in usable:
+        why = "this CPU lacks it" if chosen in names else "this build has no such kernels"
+        raise ImportError(f"SEPCONV_ISA must be one of {usable}, got {chosen[:200]!r}: {why}")
+    return names.index(chosen), usable
+
+
+_isa, _available = _choose_isa()
+cdef Kernels kernels = kernels_for(_isa)
+cdef int threads = default_threads()
+
+
+def set_num_threads(n):
+    """Use up to `n` threads (an integer in 1..1024) from the next call on."""
+    global threads
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+        raise TypeError(f"n must be an integer, got {n!r:.200} ({type(n).__name__})")
+    if not 1 <= n <= MAX_THREADS:
+        raise ValueError(f"n must be in 1..{MAX_THREADS}, got {n!r:.200}")
+    threads = n
+
+
+def get_num_threads():
+    """Return the number of threads that a large call uses."""
+    return threads
+
+
+def kernel_info():
+    """Return what was built and chosen: a dict for bug reports and benchmarks.
+
+    `tile` is (output steps, filters) of the register tile of the matrix product.
+    """
+    tile = {
+        dtype: {
+            layout: (kernels.tile[i][j].steps, kernels.tile[i][j].filters)
+            for j, layout in enumerate(("channels_last", "channels_first"))
+        }
+        for i, dtype in enumerate(("float32", "float64"))
+    }
+    return {
+        "isa": isa_name(_isa).decode(),
+        "available": list(_available),
+        "vector_bytes": kernels.vector_bytes,
+        "tile": tile,
+        "openmp": has_openmp(),
+        "threads": threads,
+        "compiler": compiler().decode(),
+    }
+
+
+def _before_fork():
+    global _child_threads
+    _child_threads = None if pause_openmp() else 1
+
+
+def _in_child():
+    # Without its parent's workers, and without a way to end them first, a child that starts a
+    # parallel region waits for ever.
+    if _child_threads is not None:
+        set_num_threads(_child_threads)
+
+
+_child_threads = None
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_child=_in_child)
+
+
+cdef int dtype_index(int type_num) except -1:
+    if type_num == cnp.NPY_FLOAT32:
+        return 0
+    if type_num == cnp.NPY_FLOAT64:
+        return 1
+    raise TypeError("dtype must be float32 or float64")
+
+
+cdef int fill_epilogue(Epilogue& epilogue, str activation, tuple parameters) except -1:
+    if activation not in ACTIVATIONS:
+        raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, got {activation!r:.200}")
+    if len(parameters) != ACTIVATIONS[activation]:
+        raise ValueError(
+            f"activation {activation!r} takes {ACTIVATIONS[activation]} parameters, got {len(parameters)}"
+        )
+    epilogue.activation = <Activation><int>_ACTIVATION_INDEX[activation]
+    for i in range(max_parameters):
+        epilogue.parameters[i] = parameters[i] if i < len(parameters) else 0
+    return 0
+
+
+cdef cnp.ndarray checked_input(object x, int type_num, object dtype):
+    if not cnp.PyArray_Check(x):
+        raise TypeError(f"x must be a NumPy array, got {type(x).__name__}")
+    cdef cnp.ndarray array = x
+    if cnp.PyArray_TYPE(array) != type_num or not cnp.PyArray_ISNOTSWAPPED(array):
+        raise TypeError(f"x must have dtype {dtype}, got {array.dtype}")
+    if not (cnp.PyArray_IS_C_CONTIGUOUS(array) and cnp.PyArray_ISALIGNED(array)):
+        raise ValueError("x must be C-contiguous and aligned; np.require(x, None, 'CA') copies it")
+    return array
+
+
+cdef bint ranges_overlap(cnp.ndarray a, cnp.ndarray b):
+    """Whether two C-contiguous arrays share memory."""
+    cdef uintptr_t a0 = <uintptr_t>cnp.PyArray_DATA(a), b0 = <uintptr_t>cnp.PyArray_DATA(b)
+    return a0 < b0 + <uintptr_t>cnp.PyArray_NBYTES(b) and b0 < a0 + <uintptr_t>cnp.PyArray_NBYTES(a)
+
+
+cdef cnp.ndarray checked_output(object out, cnp.ndarray x, int ndim, cnp.npy_intp* shape, bint in_place):
+    """`out`, or a new array, of this shape and x's dtype; it may be x itself if `in_place`."""
+    cdef cnp.ndarray y
+    cdef int i
+    if out is None:
+        return cnp.PyArray_EMPTY(ndim, shape, cnp.PyArray_TYPE(x), 0)
+    if not cnp.PyArray_Check(out):
+        raise TypeError(f"out must be a NumPy array, got {type(out).__name__}")
+    y = out
+    wanted = tuple([shape[i] for i in range(ndim)])
+    if y.dtype != x.dtype or (<object>y).shape != wanted:
+        raise ValueError(f"out must be {x.dtype} of shape {wanted}, got {y.dtype} of shape {(<object>y).shape}")
+    if not (cnp.PyArray_ISCARRAY(y) and cnp.PyArray_ISNOTSWAPPED(y)):
+        raise ValueError("out must be C-contiguous, aligned and writable")
+    if ranges_overlap(x, y) and not (in_place and cnp.PyArray_DATA(x) == cnp.PyArray_DATA(y)):
+        raise ValueError("out must not overlap x")
+    return y
+
+
+cdef int run_jobs(
+    const PlanStruct& plan, const TileKernels& tile, const Call& call, const Schedule& plan_of_work,
+    int64_t first, int64_t end,
+) noexcept nogil:
+    """The parallel loop. Returns how many jobs found no memory."""
+    cdef int failed = 0
+    cdef int64_t job
+    cdef int n = plan_of_work.threads
+    if n == 1:
+        for job in range(first, end):
+            failed += run_job(plan, tile, call, plan_of_work, job)
+        return failed
+    for job in prange(first, end, schedule="dynamic", chunksize=1, num_threads=n):
+        failed += run_job(plan, tile, call, plan_of_work, job)
+    return failed
+
+
+cdef class Plan:
+    """A separable convolution with its weights packed once; immutable, callable from any thread.
+
+    Args:
+        depthwise_kernel: (K, C, M), float32 or float64.
+        pointwise_kernel: (1, C*M, F) or (C*M, F), same dtype.
+        bias: (F,), same dtype, or None.
+        strides, dilation_rate: in 1..2**31-1.
+        padding: "valid" or "same".
+        channels_first: x is (B, C, T) and y (B, F, S) instead of (B, T, C) and (B, S, F).
+        activation: a key of `ACTIVATIONS`; `parameters`: as many floats as it takes.
+
+    Raises:
+        TypeError: a dtype other than float32 and float64, or several.
+        ValueError: a shape or value that does not fit.
+
+    >>> import numpy as np
+    >>> plan = Plan(np.ones((3, 2, 1)), np.ones((2, 4)), None, strides=1, padding="valid",
+    ...             dilation_rate=1, channels_first=False)
+    >>> plan(np.ones((1, 5, 2)))[0, 0]
+    array([6., 6., 6., 6.])
+    """
+
+    cdef PlanStruct plan
+    cdef TileKernels tile
+    cdef void* memory  # the packed weights
+    cdef int type_num
+    cdef readonly object dtype
+    cdef readonly str padding, activation
+    cdef readonly tuple parameters
+
+    def __cinit__(
+        self, depthwise_kernel, pointwise_kernel, bias, *, strides, padding, dilation_rate,
+        channels_first, activation="linear", parameters=(),
+    ):
+        cdef cnp.ndarray depthwise = _weights("depthwise_kernel", depthwise_kernel)
+        cdef cnp.ndarray pointwise = _weights("pointwise_kernel", pointwise_kernel)
+        cdef cnp.ndarray offsets = None if bias is None else _weights("bias", bias)
+        shape = (<object>depthwise).shape
+        if len(shape) != 3 or 0 in shape:
+            raise ValueError(f"depthwise_kernel must be (K, C, M), none of them 0, got {shape}")
+        taps, channels, multiplier = shape
+        shape = (<object>pointwise).shape
+        if len(shape) == 3 and shape[0] == 1:
+            shape = shape[1:]
+        if len(shape) != 2 or shape[0] != channels * multiplier or shape[1] == 0:
+            raise ValueError(
+                f"pointwise_kernel must be (1, C*M, F) or (C*M, F) with C*M = {channels * multiplier},"
+                f" got {(<object>pointwise).shape}"
+            )
+        filters = shape[1]
+        if offsets is not None and (<object>offsets).shape != (filters,):
+            raise ValueError(f"bias must be ({filters},), got {(<object>offsets).shape}")
+        for other in (pointwise, depthwise if offsets is None else offsets):
+            if other.dtype != depthwise.dtype:
+                raise TypeError(f"weights must have one dtype, got {depthwise.dtype} and {other.dtype}")
+        if padding not in ("valid", "same"):
+            raise ValueError(f'padding must be "valid" or "same", got {padding!r:.200}')
+
+        self.dtype = depthwise.dtype
+        self.type_num = cnp.PyArray_TYPE(depthwise)
+        self.padding, self.activation, self.parameters = padding, activation, tuple(parameters)
+        plan = &self.plan
+        plan.channels, plan.multiplier, plan.filters, plan.taps = channels, multiplier, filters, taps
+        plan.stride = _size("strides", strides)
+        plan.dilation = _size("dilation_rate", dilation_rate)
+        if (taps - 1) * dilation_rate >= max_size:
+            raise ValueError(f"dilation_rate={dilation_rate} is too large for {taps} taps")
+        plan.same = padding == "same"
+        plan.channels_first = channels_first
+        plan.finite_depthwise = bool(np.isfinite(depthwise).all())
+        fill_epilogue(plan.epilogue, activation, self.parameters)
+        self.tile = kernels.tile[dtype_index(self.type_num)][1 if channels_first else 0]
+        self._pack(depthwise, pointwise, offsets)
+
+    cdef int _pack(self, cnp.ndarray depthwise, cnp.ndarray pointwise, cnp.ndarray bias) except -1:
+        cdef PackedSizes sizes = self.tile.packed_sizes(self.plan)
+        cdef int64_t item = cnp.PyArray_ITEMSIZE(depthwise)
+        lengths = [(n * item + 63) // 64 * 64 for n in (sizes.depthwise, sizes.pointwise, sizes.bias)]
+        self.memory = aligned_alloc(64, sum(lengths))
+        if self.memory == NULL:
+            raise MemoryError(f"no memory for {sum(lengths)} bytes of packed weights")
+        base = <char*>self.memory
+        self.plan.depthwise = base
+        self.plan.pointwise = base + <int64_t>lengths[0]
+        self.plan.bias = base + <int64_t>(lengths[0] + lengths[1])
+        self.tile.pack(
+            self.plan, cnp.PyArray_DATA(depthwise), cnp.PyArray_DATA(pointwise),
+            NULL if bias is None else cnp.PyArray_DATA(bias),
+        )
+        return 0
+
+    def __dealloc__(self):
+        free(self.memory)
+
+    @property
+    def channels(self):
+        return self.plan.channels
+
+    @property
+    def filters(self):
+        return self.plan.filters
+
+    @property
+    def kernel_size(self):
+        return self.plan.taps
+
+    @property
+    def depth_multiplier(self):
+        return self.plan.multiplier
+
+    @property
+    def strides(self):
+        return self.plan.stride
+
+    @property
+    def dilation_rate(self):
+        return self.plan.dilation
+
+    @property
+    def channels_first(self):
+        return self.plan.channels_first
+
+    def output_steps(self, int64_t steps):
+        """Return S for an input of `steps` steps; a ValueError if nothing is left."""
+        if not 0 <= steps < max_size:
+            raise ValueError(f"steps must be in 0..2**61-1, got {steps}")
+        cdef int64_t out = output_steps(self.plan, steps)
+        if out <= 0 and not self.plan.same:
+            raise ValueError(
+                "Computed output size would be zero or negative. Received: "
+                f"steps={steps}, kernel_size={self.plan.taps}, strides={self.plan.stride}, "
+                f"dilation_rate={self.plan.dilation}, padding={self.padding!r}, which needs at least "
+                f"{(self.plan.taps - 1) * self.plan.dilation + 1} steps"
+            )
+        return out
+
+    def __call__(self, x, out=None):
+        """Return y for x, both C-contiguous arrays of the plan's dtype; written to `out` if given.
+
+        Raises:
+            TypeError: x is no array of the dtype.
+            ValueError: a shape or layout that does not fit, or an `out` that overlaps x.
+            MemoryError: no memory for y or the working memory.
+        """
+        cdef cnp.ndarray array = checked_input(x, self.type_num, self.dtype)
+        cdef int channel_axis = 1 if self.plan.channels_first else 2
+        cdef cnp.npy_intp* shape = cnp.PyArray_DIMS(array)
+        if cnp.PyArray_NDIM(array) != 3 or shape[channel_axis] != self.plan.channels:
+            raise ValueError(
+                f"x must have 3 dimensions and {self.plan.channels} channels on axis {channel_axis}, "
+                f"got shape {x.shape}"
+            )
+        cdef Call call
+        call.batch = shape[0]
+        call.steps = shape[3 - channel_axis]
+        call.out_steps = self.output_steps(call.steps)
+        call.pad_left = padding_left(self.plan, call.steps)
+        cdef cnp.npy_intp[3] out_shape
+        out_shape[0] = call.batch
+        out_shape[channel_axis] = self.plan.filters
+        out_shape[3 - channel_axis] = call.out_steps
+        cdef cnp.ndarray y = checked_output(out, array, 3, out_shape, False)
+        if call.batch == 0 or call.out_steps == 0:
+            return y
+        call.x = cnp.PyArray_DATA(array)
+        call.y = cnp.PyArray_DATA(y)
+        self._run(call)
+        return y
+
+    cdef int _run(self, const Call& call) except -1:
+        cdef Schedule work = schedule(self.plan, self.tile, call, threads)
+        cdef int64_t first = 0, end
+        cdef int failed
+        while True:
+            end = min(first + work.jobs_per_chunk, work.jobs)
+            with nogil:
+                failed = run_jobs(self.plan, self.tile, call, work, first, end)
+            if failed:
+                raise MemoryError("no memory for the working memory of a thread")
+            if end == work.jobs:
+                return 0
+            first = end
+            PyErr_CheckSignals()
+
+
+def _weights(name, array):
+    """The array, C-contiguous, aligned and native."""
+    array = np.asarray(array)
+    if array.dtype not in (np.float32, np.float64):
+        raise TypeError(f"{name} must be float32 or float64, got {array.dtype}")
+    return np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
+
+
+def _size(name, value):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, got {value!r:.200} ({type(value).__name__})")
+    if not 1 <= value < 2**31:
+        raise ValueError(f"{name} must be in 1..2**31-1, got {value!r:.200}")
+    return value
+
+
+cdef int64_t ACTIVATE_CHUNK = 1 << 16  # elements, 15 to 200 us of work
+
+
+def activate(x, str activation, parameters=(), out=None):
+    """Apply an elementwise activation, with the code that is fused into the convolution.
+
+    Args:
+        x: a C-contiguous float32 or float64 array of any shape.
+        activation: a key of `ACTIVATIONS`; `parameters`: as many floats as it takes.
+        out: an array like x, or x itself.
+
+    >>> import numpy as np
+    >>> activate(np.array([-1.0, 2.0]), "leaky_relu", (0.5,))
+    array([-0.5,  2. ])
+    """
+    cdef Epilogue epilogue
+    fill_epilogue(epilogue, activation, tuple(parameters))
+    cdef int index = dtype_index(cnp.PyArray_TYPE(x) if cnp.PyArray_Check(x) else -1)
+    cdef cnp.ndarray array = checked_input(x, cnp.PyArray_TYPE(x), x.dtype)
+    cdef cnp.ndarray y = checked_output(
+        out, array, cnp.PyArray_NDIM(array), cnp.PyArray_DIMS(array), True
+    )
+    cdef int64_t n = cnp.PyArray_SIZE(array), item = cnp.PyArray_ITEMSIZE(array)
+    cdef int64_t chunks = (n + ACTIVATE_CHUNK - 1) // ACTIVATE_CHUNK, i
+    cdef const char* source = <const char*>cnp.PyArray_DATA(array)
+    cdef char* target = <char*>cnp.PyArray_DATA(y)
+    cdef int workers = min(threads, max(chunks, 1))
+    cdef Activate function = kernels.activate[index]
+    with nogil:
+        for i in prange(chunks, num_threads=workers, use_threads_if=workers > 1):
+            function(
+                epilogue, source + i * ACTIVATE_CHUNK * item, target + i * ACTIVATE_CHUNK * item,
+                min(ACTIVATE_CHUNK, n - i * ACTIVATE_CHUNK),
+            )
+    return y

@@ -1,0 +1,166 @@
+// Every elementwise activation, written once over a vector; the fused epilogue and the function
+// `activate` run this same code. NaN passes through each of them: a comparison with NaN is false,
+// so the branch taken by "else" is the one that keeps x. At +-inf they give their limits.
+#pragma once
+#include "gemm.h"
+#include "plan.h"
+#include "vector_math.h"
+
+namespace sepconv {
+namespace SEPCONV_ISA {
+
+template <class T> struct Formulas {
+  using V = Vec<T>;
+  using P = const double*;
+
+  static V clip(V x, T low, T high) { return at_most<T>(at_least<T>(x, splat(low)), splat(high)); }
+
+  // slope * x for x <= 0, where 0 * -inf is 0.
+  static V sloped(V x, T slope) { return slope == 0 ? V{} : x * slope; }
+  // e and 1 + e of exp(-|x|): sigmoid(-|x|) = e / (1 + e) without overflow.
+  static V sigmoid_of(V x, V e) { return (x < T(0) ? e : splat(T(1))) / (T(1) + e); }
+  static V softplus_rest(V x) { return log1p_unit(exp_vector<V>(-absolute(x))); }
+  static V positive(V x) { return at_least<T>(x, V{}); }
+
+  static V clamp(V x, P p) { return clip(x, T(p[0]), T(p[1])); }
+  static V linear(V x, P) { return x; }
+  static V relu(V x, P p) {
+    const T slope = T(p[0]), threshold = T(p[2]);
+    const V y = x <= threshold ? sloped(x - threshold, slope) : x;
+    return at_most<T>(y, splat(T(p[1])));
+  }
+  static V leaky_relu(V x, P p) { return x < T(0) ? sloped(x, T(p[0])) : x; }
+  static V relu6(V x, P) { return clip(x, 0, 6); }
+  static V elu(V x, P p) { return x <= T(0) ? T(p[0]) * expm1_negative(x) : x; }
+  static V celu(V x, P p) { return x <= T(0) ? T(p[0]) * expm1_negative(x / T(p[0])) : x; }
+  static V selu(V x, P) {
+    constexpr double scale = 1.0507009873554805, alpha = 1.6732632423543772;
+    return x <= T(0) ? T(scale * alpha) * expm1_negative(x) : x * T(scale);
+  }
+  static V gelu(V x, P) { return times_normal_cdf(x); }
+  static V gelu_tanh(V x, P) {
+    // Beyond +-12 the value is x or 0; the cube of a larger x would overflow.
+    const V bounded = clip(x, -12, 12), s = bounded < T(0) ? bounded : -bounded;
+    const Scaled<V> e = exp_gelu_argument(s);
+    const V below = e.times(bounded / (T(1) + e.mantissa * e.scale));
+    return x < T(0) ? below : x / (T(1) + e.mantissa * e.scale);
+  }
+  static V sigmoid(V x, P) { return sigmoid_of(x, exp_vector<V>(-absolute(x))); }
+  static V silu(V x, P) {
+    // Bounded, so that at -inf it is the limit 0; e may be subnormal, x * e is not yet.
+    const V bounded = at_least<T>(x, splat(T(-800)));
+    const Scaled<V> e = exp_scaled(-absolute(x));
+    const V divisor = T(1) + e.mantissa * e.scale;
+    return x < T(0) ? e.times(bounded / divisor) : x / divisor;
+  }
+  static V mish(V x, P) {
+    // tanh(log(1 + e)) = n / (n + 2) with n = e (e + 2); from 20 on it is 1.
+    const V bounded = at_least<T>(x, splat(T(-800)));
+    const Scaled<V> e = exp_scaled(at_most<T>(x, splat(T(20))));
+    const V value = e.mantissa * e.scale, rest = value + T(2);
+    return e.times(bounded * (rest / (value * rest + T(2))));
+  }
+  static V tanh(V x, P) { return hyperbolic_tangent(x); }
+  static V softplus(V x, P) { return positive(x) + softplus_rest(x); }
+  static V softsign(V x, P) {
+    constexpr T most = sizeof(T) == 4 ? T(3e38) : T(1e308);  // inf / inf is NaN
+    const V bounded = clip(x, -most, most);
+    return bounded / (T(1) + absolute(bounded));
+  }
+  static V exponential(V x, P) { return exp_vector<V>(x); }
+  static V log_sigmoid(V x, P) { return at_most<T>(x, V{}) - softplus_rest(x); }
+  static V hard_sigmoid(V x, P) { return clip(x + T(3), 0, 6) / T(6); }
+  static V hard_silu(V x, P p) { return at_least<T>(x, splat(T(-3))) * hard_sigmoid(x, p); }
+  static V hard_tanh(V x, P) { return clip(x, -1, 1); }
+  static V tanh_shrink(V x, P) { return minus_tanh(x); }
+  static V soft_shrink(V x, P p) {
+    const T t = T(p[0]);
+    const V inside = x == x ? V{} : x;
+    return x > t ? x - t : (x < -t ? x + t : inside);
+  }
+  static V hard_shrink(V x, P p) { return absolute(x) <= T(p[0]) ? V{} : x; }
+  static V threshold(V x, P p) { return x <= T(p[0]) ? splat(T(p[1])) : x; }
+  static V squareplus(V x, P p) {
+    const T b = T(p[0]);
+    // x*x overflows long after b stops to matter; for x < 0 the sum cancels, the quotient does not.
+    constexpr T large = sizeof(T) == 4 ? T(0x1p62f) : T(0x1p510);
+    const V size = absolute(x);
+    const V root = size < large ? square_root(x * x + b) : size;
+    return x < T(0) ? (b / (root - x)) * T(0.5) : x * T(0.5) + root * T(0.5);
+  }
+  static V sparse_plus(V x, P) {
+    const V inside = (x + T(1)) * (x + T(1)) * T(0.25);
+    return x <= T(-1) ? V{} : (x < T(1) ? inside : x);
+  }
+  static V sparse_sigmoid(V x, P) { return clip((x + T(1)) * T(0.5), 0, 1); }
+};
+
+template <class T, Vec<T> (*f)(Vec<T>, const double*)>
+static void apply(const double* p, const T* x, T* y, int64_t n) {
+  int64_t i = 0;
+  for (; i + lanes<T> <= n; i += lanes<T>) store(y + i, f(load(x + i), p));
+  if (i < n) store_first(y + i, f(load_first(x + i, n - i), p), n - i);
+}
+
+template <class T> using Apply = void (*)(const double*, const T*, T*, int64_t);
+
+template <class T> static Apply<T> formula(Activation a) {
+  static constexpr Apply<T> table[] = {
+#define SEPCONV_ENTRY(name, parameters) apply<T, Formulas<T>::name>,
+      SEPCONV_ACTIVATIONS(SEPCONV_ENTRY)
+#undef SEPCONV_ENTRY
+  };
+  return table[int(a)];
+}
+
+// How an activation is carried out: as a clamp, which the matrix product applies in its registers,
+// or by a pass over its rows while they are in L1.
+template <class T> struct Finish {
+  bool clamp = true;
+  double bounds[2] = {0, 0};
+  Apply<T> pass = nullptr;
+
+  explicit Finish(const Epilogue& e) {
+    const double* p = e.parameters;
+    if (e.activation == Activation::relu && p[0] == 0 && p[2] == 0) {
+      bounds[1] = p[1];
+    } else if (e.activation == Activation::relu6) {
+      bounds[1] = 6;
+    } else if (e.activation == Activation::hard_tanh) {
+      bounds[0] = -1, bounds[1] = 1;
+    } else {
+      clamp = false;
+      if (e.activation != Activation::linear) pass = formula<T>(e.activation);
+    }
+  }
+};
+
+template <class T>
+static void activate(const Epilogue& e, const void* x, void* y, int64_t n) {
+  const Finish<T> finish(e);
+  const Apply<T> f = finish.clamp ? apply<T, Formulas<T>::clamp> : formula<T>(e.activation);
+  f(finish.clamp ? finish.bounds : e.parameters, static_cast<const T*>(x), static_cast<T*>(y), n);
+}
+
+template <class T> static GemmBlock<T> gemm_of(const Plan& plan, const Finish<T>& finish) {
+  GemmBlock<T> g{};
+  g.depth = plan.depth();
+  g.clamp = finish.clamp;
+  g.low = T(finish.bounds[0]);
+  g.high = T(finish.bounds[1]);
+  return g;
+}
+
+template <class T, BiasOf bias_of>
+static void gemm_finished(int64_t rows, const GemmBlock<T>& g, const Epilogue& e,
+                          const Finish<T>& finish) {
+  gemm<T, bias_of>(rows, g);
+  if (finish.pass)
+    for (int64_t i = 0; i < rows; i++) {
+      T* y = g.y + i * g.y_stride;
+      finish.pass(e.parameters, y, y, g.columns);
+    }
+}
+
+}  // namespace SEPCONV_ISA
+}  // namespace sepconv

@@ -1,0 +1,189 @@
+// One tile of channels_first, as Y[F, S] = W^T H: the depthwise half vectorises over time, H comes
+// as panels [depth][gemm_columns] of output steps, the weights as blocks of gemm_rows filters. Sums
+// run in the order of channels_last, so both formats give the same bits.
+#pragma once
+#include "activation.h"
+
+namespace sepconv {
+namespace SEPCONV_ISA {
+
+template <class T> struct ChannelsFirst {
+  static constexpr bool time_in_columns = true;
+  static constexpr int vl = lanes<T>;
+  static constexpr int columns = gemm_columns<T>;
+  static constexpr int wide = 3;  // panels a pass of the depthwise half fills at once
+  static constexpr int64_t h_bytes = 400 << 10, copy_bytes = 1 << 20;
+
+  const Plan& plan;
+  const Call& call;
+  const Tile& tile;
+  const int64_t panel;        // elements of one panel of H
+  const int64_t slot_length;  // elements of one phase of a copied row
+  T* const h;
+  T* const copy;
+  const T* x;  // of this sample
+  T* y;
+
+  static int64_t strip(const Plan& p) {
+    const int64_t by_h = h_bytes / int64_t(p.depth() * sizeof(T));
+    const int64_t by_copy = copy_bytes / int64_t(slots(p) * sizeof(T));
+    return larger<int64_t>(smaller(by_h, by_copy) / (wide * columns), 1) * wide * columns;
+  }
+  // A tap is `shift` input steps of its phase beyond the phase's first.
+  static int64_t last_shift(const Plan& p) { return (p.taps - 1) / p.phases() * p.classes(); }
+  static int64_t slots(const Plan& p) { return smaller(p.phases(), p.taps); }
+
+  static int64_t scratch_bytes(const Plan& p) {
+    const int64_t n = strip(p);
+    return (n * p.depth() + slots(p) * (n + last_shift(p))) * int64_t(sizeof(T));
+  }
+
+  static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
+    const int64_t n = strip(plan);
+    T* h = static_cast<T*>(scratch);
+    ChannelsFirst job{plan, call, tile, plan.depth() * columns, n + last_shift(plan),
+                      h, h + n * plan.depth(),
+                      static_cast<const T*>(call.x) + tile.sample * call.steps * plan.channels,
+                      static_cast<T*>(call.y) + tile.sample * call.out_steps * plan.filters};
+    for (int64_t i = tile.begin; i < tile.end; i += n) job.strip_of(i, smaller(n, tile.end - i));
+  }
+
+  void strip_of(int64_t begin, int64_t n) const {
+    for (int64_t c = 0; c < plan.channels; c++) {
+      const T* in = x + c * call.steps;
+      const int64_t step = begin * plan.stride - call.pad_left;
+      const int64_t padded = ceil_div(n, vl) * vl;  // whole vectors are computed
+      const bool in_place = plan.stride == 1 && step >= 0 &&
+                            step + padded + last_shift(plan) <= call.steps;
+      if (!in_place) copy_row(in, step, padded);
+      const T* from = in_place ? in + step : copy;
+      for (int64_t k = c * plan.multiplier; k < (c + 1) * plan.multiplier; k++) {
+        depthwise_row(from, weights(k), n, h + k * columns);
+        if (!plan.finite_depthwise) depthwise_edges(from, weights(k), step, n, h + k * columns);
+      }
+    }
+    pointwise(begin, n);
+  }
+
+  const T* weights(int64_t k) const { return static_cast<const T*>(plan.depthwise) + k * plan.taps; }
+
+  // One input row to [phase][slot_length], with zeros for the padding.
+  void copy_row(const T* in, int64_t step, int64_t padded) const {
+    const int64_t n = padded + last_shift(plan), s = plan.stride;
+    for (int64_t p = 0; p < slots(plan); p++, step += plan.dilation) {
+      T* out = copy + p * slot_length;
+      const int64_t first = smaller(n, step < 0 ? ceil_div(-step, s) : 0);
+      const int64_t end = smaller(n, ceil_div(larger<int64_t>(call.steps - step, 0), s));
+      memset(out, 0, size_t(first) * sizeof(T));
+      if (end > first) every(in + step + first * s, end - first, out + first);
+      const int64_t tail = larger(first, end);
+      memset(out + tail, 0, size_t(n - tail) * sizeof(T));
+    }
+  }
+
+  // out[i] = in[i * stride]
+  void every(const T* in, int64_t n, T* out) const {
+    const int64_t s = plan.stride;
+    int64_t i = 0;
+    if (s == 1) {
+      memcpy(out, in, size_t(n) * sizeof(T));
+      return;
+    }
+    if (s == 2) {
+      Mask<T> even;
+      SEPCONV_UNROLL for (int u = 0; u < vl; u++) even[u] = 2 * u;
+      for (; i + vl < n; i += vl)  // < : the last odd element may be none of ours
+        store(out + i, __builtin_shuffle(load(in + 2 * i), load(in + 2 * i + vl), even));
+    }
+    for (; i < n; i++) out[i] = in[i * s];
+  }
+
+  // n outputs of one depthwise channel, to panels of H.
+  void depthwise_row(const T* from, const T* w, int64_t n, T* out) const {
+    int64_t i = 0;
+    for (; i + wide * columns <= n; i += wide * columns, out += wide * panel)
+      depthwise_vectors<wide * gemm_vectors>(from + i, w, out);
+    for (; i < n; i += columns, out += panel)
+      depthwise_at_most<gemm_vectors>(ceil_div(smaller<int64_t>(n - i, columns), vl), from + i, w, out);
+  }
+
+  template <int vectors>
+  void depthwise_at_most(int64_t v, const T* from, const T* w, T* out) const {
+    if constexpr (vectors > 1)
+      if (v < vectors) return depthwise_at_most<vectors - 1>(v, from, w, out);
+    depthwise_vectors<vectors>(from, w, out);
+  }
+
+  template <int vectors> void depthwise_vectors(const T* from, const T* w, T* out) const {
+    Vec<T> sum[vectors];
+    SEPCONV_UNROLL for (int v = 0; v < vectors; v++) sum[v] = Vec<T>{};
+    const int64_t phases = plan.phases(), taps = plan.taps, shift = plan.classes();
+    for (int64_t p = 0; p < phases && p < taps; p++) {
+      const T* in = from + p * slot_length;
+      for (int64_t j = p; j < taps; j += phases, in += shift) {
+        const Vec<T> tap = splat(w[j]);
+        SEPCONV_UNROLL for (int v = 0; v < vectors; v++) sum[v] += tap * load(in + v * vl);
+      }
+    }
+    SEPCONV_UNROLL for (int v = 0; v < vectors; v++)
+      store(out + v / gemm_vectors * panel + v % gemm_vectors * vl, sum[v]);
+  }
+
+  // The outputs over the padding once more, without their taps that lie on it.
+  void depthwise_edges(const T* from, const T* w, int64_t step, int64_t n, T* out) const {
+    const int64_t phases = plan.phases(), d = plan.dilation;
+    for (int64_t i = 0; i < n; i++, step += plan.stride) {
+      if (step >= 0 && step + (plan.taps - 1) * d < call.steps) continue;
+      T sum = 0;
+      for (int64_t p = 0; p < phases && p < plan.taps; p++) {
+        const T* in = from + p * slot_length + i;
+        for (int64_t j = p; j < plan.taps; j += phases, in += plan.classes())
+          if (step + j * d >= 0 && step + j * d < call.steps) sum += w[j] * *in;
+      }
+      out[i / columns * panel + i % columns] = sum;
+    }
+  }
+
+  void pointwise(int64_t begin, int64_t n) const {
+    const Finish<T> finish(plan.epilogue);
+    GemmBlock<T> g = gemm_of<T>(plan, finish);
+    g.y_stride = call.out_steps;
+    const int64_t block = ceil_div(plan.depth(), vl) * gemm_rows * vl;
+    for (int64_t f = tile.panel_begin; f < tile.panel_end; f++) {
+      const int64_t rows = smaller<int64_t>(gemm_rows, plan.filters - f * gemm_rows);
+      g.a = static_cast<const T*>(plan.pointwise) + f * block;
+      g.bias = static_cast<const T*>(plan.bias) + f * gemm_rows;
+      for (int64_t i = 0; i < n; i += columns) {
+        g.b = h + i / columns * panel;
+        g.columns = smaller<int64_t>(columns, n - i);
+        g.y = y + f * gemm_rows * call.out_steps + begin + i;
+        gemm_finished<T, BiasOf::row>(rows, g, plan.epilogue, finish);
+      }
+    }
+  }
+
+  static PackedSizes packed_sizes(const Plan& p) {
+    const int64_t blocks = ceil_div(p.filters, gemm_rows);
+    return {p.depth() * p.taps, blocks * ceil_div(p.depth(), vl) * gemm_rows * vl, blocks * gemm_rows};
+  }
+
+  static void pack(const Plan& plan, const void* depthwise, const void* pointwise, const void* bias) {
+    const int64_t D = plan.depth(), F = plan.filters, K = plan.taps;
+    const T* dw = static_cast<const T*>(depthwise);
+    const T* pw = static_cast<const T*>(pointwise);
+    T* out = static_cast<T*>(const_cast<void*>(plan.depthwise));  // [depth][taps]
+    for (int64_t k = 0; k < D; k++)
+      for (int64_t j = 0; j < K; j++) *out++ = dw[j * D + k];
+    out = static_cast<T*>(const_cast<void*>(plan.pointwise));  // [filters / rows][depth / vl][rows][vl]
+    for (int64_t f = 0; f < F; f += gemm_rows)
+      for (int64_t q = 0; q < D; q += vl)
+        for (int64_t i = f; i < f + gemm_rows; i++)
+          for (int64_t k = q; k < q + vl; k++) *out++ = i < F && k < D ? pw[k * F + i] : T(0);
+    out = static_cast<T*>(const_cast<void*>(plan.bias));
+    const T* b = static_cast<const T*>(bias);
+    for (int64_t f = 0; f < ceil_div(F, gemm_rows) * gemm_rows; f++) *out++ = b && f < F ? b[f] : T(0);
+  }
+};
+
+}  // namespace SEPCONV_ISA
+}  // namespace sepconv

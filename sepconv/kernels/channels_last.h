@@ -1,0 +1,222 @@
+// One tile of channels_last: H, the depthwise half of a strip of outputs, is written in the layout
+// the matrix product reads, [row block][depth / lanes][gemm_rows][lanes], and stays in L2.
+#pragma once
+#include "activation.h"
+#include "depthwise.h"
+
+namespace sepconv {
+namespace SEPCONV_ISA {
+
+template <class T> struct ChannelsLast {
+  static constexpr bool time_in_columns = false;
+  static constexpr int vl = lanes<T>;
+  // Up to here, and without a depth multiplier, interior input rows are read in place: x is then
+  // one stream. Longer kernels reread a row often enough to pay for a copy without cache conflicts.
+  static constexpr int64_t in_place_taps = 12;
+  static constexpr int copy_vectors = 4;  // 256 B of a row at a time
+  static constexpr int64_t h_bytes = 400 << 10;  // flat between 200 and 800 KiB
+  static constexpr int64_t copy_bytes = 1 << 20;
+
+  const Plan& plan;
+  const Call& call;
+  const Tile& tile;
+  const int64_t depth_vectors;  // vectors of channels in a row of H
+  const int64_t h_stride;       // elements of one row block
+  T* const h;
+  T* const copy;
+  const T* x;  // of this sample
+  T* y;
+
+  static int64_t h_block(const Plan& p) { return ceil_div(p.depth(), vl) * gemm_rows * vl; }
+
+  static int64_t strip(const Plan& p) {
+    const int64_t by_h = h_bytes / int64_t(h_block(p) * sizeof(T)) * gemm_rows;
+    const int64_t by_copy = copy_bytes / (copied_step(p) * copy_vectors * vector_bytes);
+    return larger<int64_t>(smaller(by_h, by_copy) / gemm_rows, 1) * gemm_rows;
+  }
+  static bool in_place(const Plan& p) { return p.taps <= in_place_taps && p.multiplier == 1; }
+
+  // Input rows copied for n outputs; windows that do not overlap leave out what lies between.
+  static int64_t copied_step(const Plan& p) { return smaller(p.phases(), p.taps); }
+  static int64_t copied_rows(const Plan& p, int64_t n) { return (n - 1) * copied_step(p) + p.taps; }
+
+  static int64_t scratch_bytes(const Plan& p) {
+    const int64_t n = strip(p);
+    const int64_t rows = in_place(p) ? copied_rows(p, depthwise_outputs) : copied_rows(p, n) * copy_vectors;
+    return (n / gemm_rows * h_block(p) + rows * vl) * int64_t(sizeof(T));
+  }
+
+  static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
+    const int64_t block = h_block(plan), n = strip(plan);
+    T* h = static_cast<T*>(scratch);
+    ChannelsLast job{plan, call, tile, ceil_div(plan.depth(), vl), block, h,
+                     h + n / gemm_rows * block,
+                     static_cast<const T*>(call.x) + tile.sample * call.steps * plan.channels,
+                     static_cast<T*>(call.y) + tile.sample * call.out_steps * plan.filters};
+    for (int64_t c = tile.class_begin; c < tile.class_end; c++) {
+      const int64_t in_class = ceil_div(call.out_steps - c, plan.classes());
+      const int64_t end = smaller(tile.end, in_class);
+      for (int64_t i = tile.begin; i < end; i += n) job.strip_of(c, i, smaller(n, end - i));
+    }
+  }
+
+  void strip_of(int64_t c, int64_t begin, int64_t n) const {
+    const int64_t row = (c + plan.classes() * begin) * plan.stride - call.pad_left;
+    if (in_place(plan))
+      depthwise_in_place(row, n);
+    else
+      depthwise_copied(row, n);
+    pointwise(c, begin, n);
+  }
+
+  // Input rows from one output of a class to the next.
+  int64_t row_step() const { return plan.phases() * plan.dilation; }
+
+  // x is read as one stream: row blocks outermost, channels inside.
+  void depthwise_in_place(int64_t row, int64_t n) const {
+    const int64_t C = plan.channels;
+    DepthwiseBlock<T> g{plan.taps, plan.phases(), nullptr, plan.dilation * C, row_step() * C,
+                        nullptr,   nullptr,       h_stride};
+    for (int64_t i = 0; i < n; i += depthwise_outputs, row += depthwise_outputs * row_step()) {
+      const int64_t m = smaller<int64_t>(n - i, depthwise_outputs);
+      const int64_t last = row + (m - 1) * row_step() + (plan.taps - 1) * plan.dilation;
+      const bool interior = row >= 0 && last < call.steps;
+      for (int64_t q = 0; q < depth_vectors; q++) {
+        g.h = h + i / gemm_rows * h_stride + q * gemm_rows * vl;
+        // The last vector may run into the next row, never past the sample; what it reads there
+        // lands in lanes that the matrix product leaves out.
+        if (interior && last * C + (q + 1) * vl <= call.steps * C) {
+          g.x = x + row * C + q * vl;
+          g.w = weights(q);
+          depthwise<T>(m, g);
+        } else {
+          copy_windows(row, m, q, copy);
+          from_copy(row, m, q, copy, g.h);
+        }
+      }
+    }
+  }
+
+  void depthwise_copied(int64_t row, int64_t n) const {
+    const int64_t panel = copied_rows(plan, n) * vl;
+    for (int64_t q0 = 0; q0 < depth_vectors; q0 += copy_vectors) {
+      const int64_t q1 = smaller(q0 + copy_vectors, depth_vectors);
+      if (q1 - q0 == copy_vectors && plan.multiplier == 1 && q1 * vl <= plan.channels &&
+          plan.phases() <= plan.taps)
+        copy_wide(row, copied_rows(plan, n), q0, copy);
+      else
+        for (int64_t q = q0; q < q1; q++) copy_windows(row, n, q, copy + (q - q0) * panel);
+      for (int64_t q = q0; q < q1; q++)
+        from_copy(row, n, q, copy + (q - q0) * panel, h + q * gemm_rows * vl);
+    }
+  }
+
+  const T* weights(int64_t q) const {
+    return static_cast<const T*>(plan.depthwise) + q * plan.taps * vl;
+  }
+
+  // The depthwise half of n outputs whose windows lie in `rows`, padding included.
+  void from_copy(int64_t row, int64_t n, int64_t q, const T* rows, T* out) const {
+    const int64_t step = copied_step(plan) * vl;
+    DepthwiseBlock<T> g{plan.taps, plan.phases(), rows, vl, step, weights(q), out, h_stride};
+    for (int64_t i = 0; i < n; i += depthwise_outputs) {
+      const int64_t m = smaller<int64_t>(n - i, depthwise_outputs);
+      g.x = rows + i * step;
+      g.h = out + i / gemm_rows * h_stride;
+      depthwise<T>(m, g);
+    }
+    if (!plan.finite_depthwise)
+      for (int64_t i = 0; i < n; i++, row += row_step()) {
+        const int64_t first = row < 0 ? ceil_div(-row, plan.dilation) : 0;
+        const int64_t last = smaller(plan.taps, ceil_div(larger<int64_t>(call.steps - row, 0), plan.dilation));
+        if (first == 0 && last == plan.taps) continue;
+        g.x = rows + i * step;
+        g.h = out + i / gemm_rows * h_stride + i % gemm_rows * vl;
+        depthwise_edge<T>(g, first, last);
+      }
+  }
+
+  // The windows of n outputs, one vector of channels, to [row][vl] with zeros for the padding.
+  void copy_windows(int64_t row, int64_t n, int64_t q, T* out) const {
+    if (plan.phases() <= plan.taps) return copy_rows(row, copied_rows(plan, n), q, out);
+    for (int64_t i = 0; i < n; i++)
+      copy_rows(row + i * row_step(), plan.taps, q, out + i * plan.taps * vl);
+  }
+
+  // n input rows from `row` on, plan.dilation apart.
+  void copy_rows(int64_t row, int64_t n, int64_t q, T* out) const {
+    const int64_t C = plan.channels, M = plan.multiplier;
+    const int64_t first = q * vl / M, last = smaller((q * vl + vl - 1) / M, C - 1);
+    Mask<T> channel;  // of each lane, from `first` on
+    SEPCONV_UNROLL for (int i = 0; i < vl; i++) channel[i] = smaller((q * vl + i) / M, last) - first;
+    int64_t r = 0;
+    for (; r < n && row < 0; r++, row += plan.dilation) store(out + r * vl, Vec<T>{});
+    const T* in = x + row * C + first;
+    for (; r < n && row < call.steps; r++, row += plan.dilation, in += plan.dilation * C) {
+      const Vec<T> v = load_first(in, last - first + 1);
+      store(out + r * vl, M == 1 ? v : __builtin_shuffle(v, channel));
+    }
+    for (; r < n; r++) store(out + r * vl, Vec<T>{});
+  }
+
+  // The same for copy_vectors full vectors of channels, to as many panels.
+  void copy_wide(int64_t row, int64_t n, int64_t q, T* out) const {
+    const int64_t C = plan.channels, panel = n * vl;
+    int64_t r = 0;
+    auto zero = [&] {
+      SEPCONV_UNROLL for (int u = 0; u < copy_vectors; u++) store(out + u * panel + r * vl, Vec<T>{});
+    };
+    for (; r < n && row < 0; r++, row += plan.dilation) zero();
+    const T* in = x + row * C + q * vl;
+    for (; r < n && row < call.steps; r++, row += plan.dilation, in += plan.dilation * C)
+      SEPCONV_UNROLL for (int u = 0; u < copy_vectors; u++)
+        store(out + u * panel + r * vl, load(in + u * vl));
+    for (; r < n; r++) zero();
+  }
+
+  void pointwise(int64_t c, int64_t begin, int64_t n) const {
+    const int64_t F = plan.filters;
+    constexpr int64_t columns = gemm_columns<T>;
+    const Finish<T> finish(plan.epilogue);
+    GemmBlock<T> g = gemm_of<T>(plan, finish);
+    g.y_stride = plan.classes() * F;
+    for (int64_t p = tile.panel_begin; p < tile.panel_end; p++) {
+      g.columns = smaller(columns, F - p * columns);
+      g.b = static_cast<const T*>(plan.pointwise) + p * columns * g.depth;
+      g.bias = static_cast<const T*>(plan.bias) + p * columns;
+      for (int64_t i = 0; i < n; i += gemm_rows) {
+        g.a = h + i / gemm_rows * h_stride;
+        g.y = y + (c + plan.classes() * (begin + i)) * F + p * columns;
+        const int64_t rows = smaller<int64_t>(gemm_rows, n - i);
+        gemm_finished<T, BiasOf::column>(rows, g, plan.epilogue, finish);
+      }
+    }
+  }
+
+  static PackedSizes packed_sizes(const Plan& p) {
+    const int64_t panels = ceil_div(p.filters, gemm_columns<T>);
+    return {ceil_div(p.depth(), vl) * vl * p.taps, panels * gemm_columns<T> * p.depth(),
+            panels * gemm_columns<T>};
+  }
+
+  static void pack(const Plan& plan, const void* depthwise, const void* pointwise, const void* bias) {
+    const int64_t D = plan.depth(), F = plan.filters, K = plan.taps;
+    constexpr int64_t columns = gemm_columns<T>;
+    const T* dw = static_cast<const T*>(depthwise);
+    const T* pw = static_cast<const T*>(pointwise);
+    T* out = static_cast<T*>(const_cast<void*>(plan.depthwise));  // [depth / vl][taps][vl]
+    for (int64_t q = 0; q < D; q += vl)
+      for (int64_t j = 0; j < K; j++, out += vl)
+        store(out, load_first(dw + j * D + q, smaller<int64_t>(vl, D - q)));
+    out = static_cast<T*>(const_cast<void*>(plan.pointwise));  // [filters / columns][depth][columns]
+    for (int64_t p = 0; p < F; p += columns)
+      for (int64_t k = 0; k < D; k++)
+        for (int64_t j = 0; j < columns; j++) *out++ = p + j < F ? pw[k * F + p + j] : T(0);
+    out = static_cast<T*>(const_cast<void*>(plan.bias));
+    const T* b = static_cast<const T*>(bias);
+    for (int64_t f = 0; f < ceil_div(F, columns) * columns; f++) *out++ = b && f < F ? b[f] : T(0);
+  }
+};
+
+}  // namespace SEPCONV_ISA
+}  // namespace sepconv

@@ -1,0 +1,73 @@
+#include "dispatch.h"
+
+namespace sepconv {
+
+// The reference kernels come first and fill every slot; what a CPU does better overwrites them.
+#if defined(SEPCONV_X86)
+namespace baseline { void fill(Kernels&); }
+namespace avx2 { void fill(Kernels&); }
+namespace avx512 { void fill(Kernels&); }
+
+static bool always() { return true; }
+// __builtin_cpu_supports looks at XGETBV too, so a register the system does not save does not count.
+static bool has_avx2() {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+static bool has_avx512() {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+#else
+namespace generic { void fill(Kernels&); }
+static bool always() { return true; }
+#endif
+
+struct Isa {
+  const char* name;
+  bool (*supported)();
+  void (*fill)(Kernels&);
+};
+static const Isa isas[] = {
+#if defined(SEPCONV_X86)
+    {"baseline", always, baseline::fill},
+    {"avx2", has_avx2, avx2::fill},
+    {"avx512", has_avx512, avx512::fill},
+#else
+    {"generic", always, generic::fill},
+#endif
+};
+
+int isa_count() { return int(sizeof isas / sizeof isas[0]); }
+const char* isa_name(int isa) { return isas[isa].name; }
+bool isa_supported(int isa) { return isas[isa].supported(); }
+
+Kernels kernels_for(int isa) {
+  Kernels kernels{};
+  for (int i = 0; i <= isa; i++) isas[i].fill(kernels);
+  return kernels;
+}
+
+static const struct {
+  const char* name;
+  int parameters;
+} activations[] = {
+#define SEPCONV_ENTRY(name, parameters) {#name, parameters},
+    SEPCONV_ACTIVATIONS(SEPCONV_ENTRY)
+#undef SEPCONV_ENTRY
+};
+
+int activation_count() { return int(sizeof activations / sizeof activations[0]); }
+const char* activation_name(int activation) { return activations[activation].name; }
+int activation_parameters(int activation) { return activations[activation].parameters; }
+
+const char* compiler() {
+#if defined(__clang__)
+  return "clang " __clang_version__;
+#elif defined(__GNUC__)
+  return "gcc " __VERSION__;
+#else
+  return "unknown";
+#endif
+}
+
+}  // namespace sepconv

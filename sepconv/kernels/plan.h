@@ -1,0 +1,96 @@
+// Plain structs shared by the scheduler, the kernels of every instruction set and the .pyx.
+// Axes: x is B T C, y is B S F; taps K, depth multiplier M; C*M is called depth.
+#pragma once
+#include <stdint.h>
+
+#include "activation_list.h"
+
+// Shared by objects compiled for different CPUs: a copy that the linker keeps must run on all.
+#define SEPCONV_ALWAYS_INLINE __attribute__((always_inline))
+
+namespace sepconv {
+
+enum class Activation : int {
+#define SEPCONV_ENUM(name, parameters) name,
+  SEPCONV_ACTIVATIONS(SEPCONV_ENUM)
+#undef SEPCONV_ENUM
+};
+constexpr int max_parameters = 3;
+
+struct Epilogue {
+  Activation activation = Activation::linear;
+  double parameters[max_parameters] = {};
+};
+
+// One layer, fixed when its weights are packed.
+struct Plan {
+  int64_t channels, multiplier, filters, taps, stride, dilation;
+  bool same, channels_first;
+  bool finite_depthwise;  // else zeroed padding would turn an infinite weight into NaN
+  Epilogue epilogue;
+  const void* depthwise;  // packed by Kernels::pack
+  const void* pointwise;
+  const void* bias;
+
+  SEPCONV_ALWAYS_INLINE int64_t depth() const { return channels * multiplier; }
+  SEPCONV_ALWAYS_INLINE int64_t span() const { return (taps - 1) * dilation + 1; }
+  // With g = gcd(stride, dilation): output steps `classes` apart, and taps `phases` apart, meet the
+  // same input steps. A class of outputs is so an undilated convolution of stride `phases` over
+  // every dilation-th input step.
+  SEPCONV_ALWAYS_INLINE int64_t classes() const { return dilation / common_step(); }
+  SEPCONV_ALWAYS_INLINE int64_t phases() const { return stride / common_step(); }
+
+ private:
+  SEPCONV_ALWAYS_INLINE int64_t common_step() const {
+    int64_t a = stride, b = dilation;
+    while (b) {
+      const int64_t r = a % b;
+      a = b;
+      b = r;
+    }
+    return a;
+  }
+};
+
+// One call: sizes that depend on x.
+struct Call {
+  const void* x;
+  void* y;
+  int64_t batch, steps, out_steps, pad_left;
+};
+
+// What one job computes of y: one sample, the output steps c + classes * i for c in
+// [class_begin, class_end) and i in [begin, end), and the filter panels [panel_begin, panel_end).
+// channels_first has one class: there i is the step itself.
+struct Tile {
+  int64_t sample, class_begin, class_end, begin, end, panel_begin, panel_end;
+};
+
+struct PackedSizes {  // in elements
+  int64_t depthwise, pointwise, bias;
+};
+
+// Everything one instruction set does for one dtype and one data format.
+struct TileKernels {
+  int steps, filters;  // of y, in one register tile of the matrix product
+  PackedSizes (*packed_sizes)(const Plan&);
+  // depthwise (K, C*M), pointwise (C*M, F), bias (F) or null -> the arrays that `plan` names
+  void (*pack)(const Plan&, const void* depthwise, const void* pointwise, const void* bias);
+  int64_t (*strip)(const Plan&);  // outputs whose depthwise half is held at once
+  int64_t (*scratch_bytes)(const Plan&);
+  void (*run)(const Plan&, const Call&, const Tile&, void* scratch);
+};
+
+enum { float32 = 0, float64 = 1 };
+enum { channels_last = 0, channels_first = 1 };
+
+typedef void (*Activate)(const Epilogue&, const void* x, void* y, int64_t n);
+
+struct Kernels {
+  const char* isa;
+  int vector_bytes;
+  TileKernels tile[2][2];  // [dtype][data format]
+  Activate activate[2];
+};
+
+}  // namespace sepconv

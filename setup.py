@@ -1,0 +1,101 @@
+"""Builds `sepconv._core`: the kernels once for each instruction set, and what chooses among them.
+
+Nothing here looks at the CPU of the machine that builds, and no flag relaxes floating-point rules.
+
+Environment: `SEPCONV_SANITIZE=address,undefined` builds with these sanitizers.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
+
+KERNELS = Path("sepconv/kernels")
+HEADERS = sorted(map(str, KERNELS.glob("*.h")))
+# -fno-math-errno and -fno-trapping-math concern errno and exception flags alone, no value.
+FLAGS = ["-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
+# Vectors passed between inlined functions never meet the ABI that this warning is about.
+FLAGS += ["-fvisibility=hidden", "-Wno-psabi"]
+if sanitizers := os.environ.get("SEPCONV_SANITIZE"):
+    SANITIZE = [f"-fsanitize={sanitizers}", "-fno-omit-frame-pointer", "-g"]
+else:
+    SANITIZE = []
+
+AVX2 = ["-mavx2", "-mfma", "-mf16c"]
+AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"]
+X86_64 = {"baseline": [], "avx2": AVX2, "avx512": [*AVX512, "-mprefer-vector-width=512"]}
+ELSEWHERE = {"generic": []}
+
+PROBE = """
+#include <omp.h>
+int main() { return %s; }
+"""
+
+
+def target_is_x86_64() -> bool:
+    """Whether the interpreter that builds, and so the extension, is x86-64 code."""
+    return platform.machine().lower() in ("x86_64", "amd64") and sys.maxsize > 2**32
+
+
+class BuildKernels(build_ext):
+    """Compiles kernels.cpp into one folder of objects an instruction set."""
+
+    def build_extension(self, ext: Extension) -> None:
+        openmp, can_pause = self.links("omp_get_max_threads()"), self.links(
+            "omp_pause_resource_all(omp_pause_soft)"
+        )
+        threads = ["-fopenmp"] if openmp else []
+        isas = X86_64 if target_is_x86_64() else ELSEWHERE
+        ext.extra_compile_args = [*FLAGS, *SANITIZE, *threads]
+        ext.extra_link_args = [*SANITIZE, *threads]
+        ext.define_macros += [("SEPCONV_X86", None)] if isas is X86_64 else []
+        ext.define_macros += [("SEPCONV_OMP_PAUSE", None)] if can_pause else []
+        ext.extra_objects = [self.compile_kernels(isa, flags) for isa, flags in isas.items()]
+        super().build_extension(ext)
+
+    def compile_kernels(self, isa: str, flags: list[str]) -> str:
+        (built,) = self.compiler.compile(
+            [str(KERNELS / "kernels.cpp")],
+            output_dir=str(Path(self.build_temp) / isa),
+            macros=[("SEPCONV_ISA", isa)],
+            extra_postargs=[*FLAGS, *SANITIZE, *flags],
+            depends=HEADERS,
+        )
+        return str(built)
+
+    def links(self, expression: str) -> bool:
+        """Whether a program with this OpenMP expression compiles and links."""
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder, "probe.cpp")
+            source.write_text(PROBE % expression)
+            compiler = getattr(self.compiler, "compiler_cxx", None) or ["c++"]
+            command = [compiler[0], "-fopenmp", str(source), "-o", str(Path(folder, "probe"))]
+            return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+core = Extension(
+    "sepconv._core",
+    ["sepconv/_core.pyx", str(KERNELS / "dispatch.cpp"), str(KERNELS / "schedule.cpp")],
+    depends=HEADERS,
+    language="c++",
+    include_dirs=["sepconv", numpy.get_include()],
+    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+)
+
+setup(
+    ext_modules=cythonize([core], language_level=3),
+    cmdclass={"build_ext": BuildKernels},
+    packages=[*find_packages(include=["sepconv*"]), "sepconv.schemas"],
+    package_dir={"sepconv.schemas": "schemas"},
+    package_data={"sepconv": ["py.typed", "*.pyi"], "sepconv.schemas": ["*.json"]},
+    include_package_data=False,
+)

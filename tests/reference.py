@@ -1,0 +1,71 @@
+"""The oracle: a separable convolution as three loops in extended precision, NumPy only.
+
+Written from the definition, for any sizes; it shares no line and no idea with the core.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Wide = np.longdouble
+
+
+def output_steps(steps: int, taps: int, stride: int, dilation: int, padding: str) -> int:
+    """Return the number of output steps."""
+    span = (taps - 1) * dilation + 1
+    if padding == "same":
+        return -(-steps // stride)
+    return (steps - span) // stride + 1
+
+
+def separable_conv1d(
+    x_btc: ArrayLike,
+    depthwise_kcm: ArrayLike,
+    pointwise_df: ArrayLike,
+    bias_f: ArrayLike | None = None,
+    *,
+    strides: int = 1,
+    padding: str = "valid",
+    dilation_rate: int = 1,
+) -> tuple[NDArray[Wide], NDArray[Wide]]:
+    """Return y (B, S, F) before the activation, and the sum of |x||w| of each output."""
+    x, w = np.asarray(x_btc, Wide), np.asarray(depthwise_kcm, Wide)
+    batch, steps, channels = x.shape
+    taps, _, multiplier = w.shape
+    filters = np.shape(pointwise_df)[-1]
+    v = np.asarray(pointwise_df, Wide).reshape(channels * multiplier, filters)
+    bias = np.zeros(filters, Wide) if bias_f is None else np.asarray(bias_f, Wide)
+
+    out = output_steps(steps, taps, strides, dilation_rate, padding)
+    span = (taps - 1) * dilation_rate + 1
+    left = max((out - 1) * strides + span - steps, 0) // 2 if padding == "same" else 0
+
+    h = np.zeros((batch, out, channels, multiplier), Wide)
+    h_abs = np.zeros_like(h)
+    for s in range(out):
+        for k in range(taps):
+            t = s * strides + k * dilation_rate - left
+            if 0 <= t < steps:  # the padding adds nothing, whatever the weight
+                for m in range(multiplier):
+                    product = x[:, t, :] * w[k, :, m]
+                    h[:, s, :, m] += product
+                    h_abs[:, s, :, m] += np.abs(product)
+    h = h.reshape(batch, out, channels * multiplier)
+    h_abs = h_abs.reshape(h.shape)
+    # no matmul: one sum after another, so that 0 * inf stays where it belongs
+    y = np.zeros((batch, out, filters), Wide) + bias
+    size = np.zeros_like(y) + np.abs(bias)
+    for d in range(h.shape[2]):
+        y += h[:, :, d, None] * v[d]
+        size += h_abs[:, :, d, None] * np.abs(v[d])
+    return y, size
+
+
+def tolerance(size: NDArray[Wide], operations: int, dtype: np.dtype) -> NDArray[Wide]:
+    """Return gamma_n * sum |x||w|, the bound of a sum of n rounded products in any order.
+
+    N. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., (3.5).
+    """
+    unit = Wide(np.finfo(dtype).eps) / 2
+    return operations * unit / (1 - operations * unit) * size + np.finfo(dtype).tiny
