@@ -1,0 +1,187 @@
+"""What an activation is, and the registry of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sepconv.arrays import compute_dtype, real_array
+from sepconv.declaration import Declared
+from sepconv.errors import ValidationError, shown
+from sepconv.registry import Registry, unpack
+
+# Keras's layers that are an activation with parameters: the activation's name, and the defaults
+# of the layer where they are not the function's.
+LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "ELU": ("elu", {}),
+    "LeakyReLU": ("leaky_relu", {"negative_slope": 0.3}),
+    "ReLU": ("relu", {}),
+    "Softmax": ("softmax", {}),
+}
+# What a layer's config holds besides.
+OF_EVERY_LAYER = ("name", "trainable", "dtype")
+
+
+class Activation(Declared):
+    """A function of the outputs. A subclass writes `__call__`, and `output_shape` if it changes it.
+
+    `name` is the name in configs; `elementwise` tells that the compiled core computes it, as
+    `core_name` with the floats `parameters`.
+    """
+
+    name: ClassVar[str]
+    elementwise: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in vars(cls):
+            cls.name = cls.__name__
+
+    @property
+    def core_name(self) -> str:
+        """The name in the compiled core; empty for one that it does not compute."""
+        return self.name if self.elementwise else ""
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        """The parameters in the core's order."""
+        return ()
+
+    @property
+    def keras_layer(self) -> str | None:
+        """The layer in which Keras keeps these parameters, or None."""
+        return None
+
+    def output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Return the shape of the output for an input of `shape`; None stays None."""
+        return tuple(shape)
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> NDArray[Any]:
+        """Return the activation of `x`; further arguments are other parameters for this call."""
+        raise NotImplementedError(f"{type(self).__name__} must define __call__(self, x)")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Activation):
+            return NotImplemented
+        return type(self) is type(other) and self.get_config() == other.get_config()
+
+    def __hash__(self) -> int:
+        return hash((type(self), repr(self.get_config())))
+
+
+class Builtin(Activation):
+    """An activation of Keras."""
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> NDArray[Any]:
+        if args or kwargs:
+            return type(self)(**{**self.get_config(), **self._bind(args, kwargs)})(x)
+        array = real_array(x)
+        wide = np.ascontiguousarray(array, compute_dtype(array.dtype)).reshape(array.shape)
+        return np.asarray(self.compute(wide)).astype(array.dtype, copy=False)
+
+    def compute(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return the activation of `x`, C-contiguous, of float32 or float64."""
+        raise NotImplementedError
+
+
+class Elementwise(Builtin):
+    """An activation of each value alone, computed by the compiled core."""
+
+    elementwise = True
+
+    @property
+    def parameters(self) -> tuple[float, ...]:
+        return tuple(float(getattr(self, name)) for name in self.arguments)
+
+    def compute(self, x: NDArray[Any]) -> NDArray[Any]:
+        from sepconv import _core
+
+        return np.asarray(_core.activate(x, self.core_name, self.parameters))
+
+
+class Function(Activation):
+    """A callable of the user's own as an activation. It is taken to keep the shape."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> NDArray[Any]:
+        return np.asarray(self.function(x, *args, **kwargs))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Function) and self.function == other.function
+
+    def __hash__(self) -> int:
+        return hash(self.function)
+
+    def __repr__(self) -> str:
+        return f"Function({shown(self.function)})"
+
+
+class ActivationRegistry(Registry[Activation]):
+    """The registry of activations: None is linear, and Keras's layers are read and written too."""
+
+    def get(self, identifier: Any) -> Activation:
+        found = super().get("linear" if identifier is None else identifier)
+        assert found is not None  # only None gives None
+        return found
+
+    def refusal(self, identifier: Any) -> ValidationError:
+        told = str(super().refusal(identifier))
+        return ValidationError(told.replace(self.kind, "activation function", 1))
+
+    def deserialize(self, config: Mapping[str, Any]) -> Activation:
+        """Return the activation that a config declares.
+
+        Read are Keras's function form, its layers ReLU, LeakyReLU, ELU, Softmax and Activation,
+        and `{"class_name": "celu", "config": {"alpha": 2.0}}`. Keras drops the parameters of the
+        last; here they count.
+        """
+        class_name = config.get("class_name")
+        if class_name == "Activation":
+            return self.get(unpack(config, self.kind)[1].get("activation"))
+        if not isinstance(class_name, str) or class_name not in LAYERS:
+            return super().deserialize(config)
+        given = unpack(config, self.kind)[1]
+        if class_name == "LeakyReLU" and "alpha" in given:  # its name until Keras 3
+            given["negative_slope"] = given.pop("alpha")
+        name, defaults = LAYERS[class_name]
+        own = {key: value for key, value in given.items() if key not in OF_EVERY_LAYER}
+        return super().deserialize({"class_name": name, "config": {**defaults, **own}})
+
+    def serialize(self, obj: Any) -> Any:
+        """Return the config of an activation.
+
+        A built-in with its default parameters is its name. With others it is the Keras layer that
+        keeps them (ReLU, LeakyReLU, ELU, Softmax), or, where Keras has no such layer, a dict such
+        as `{"module": "keras.activations", "class_name": "celu", "config": {"alpha": 2.0}, ...}`:
+        sepconv reads it back whole, Keras reads the function with its default parameters.
+        """
+        if isinstance(obj, Function):
+            return super().serialize(obj.function)
+        if type(obj) not in self._classes.values():
+            return super().serialize(obj)
+        config = obj.get_config()
+        if config == {name: declared.default for name, declared in obj.arguments.items()}:
+            return obj.name
+        layer = obj.keras_layer
+        return {
+            "module": self.module if layer is None else "keras.layers",
+            "class_name": layer or obj.name,
+            "config": config,
+            "registered_name": None,
+        }
+
+
+def _accept(obj: Any) -> Activation:
+    if isinstance(obj, Activation):
+        return obj
+    if callable(obj) and not isinstance(obj, Declared):
+        return Function(obj)
+    raise registry.refusal(obj)
+
+
+registry = ActivationRegistry("activation", "keras.activations", _accept)
