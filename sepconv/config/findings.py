@@ -42,6 +42,7 @@ class Findings:
     file: str
     document: int = 0
     found: list[Finding] = field(default_factory=list)
+    spoiled: set[Path] = field(default_factory=set)
 
     def add(
         self,
@@ -54,11 +55,17 @@ class Findings:
         notes: tuple[Note, ...] = (),
     ) -> None:
         severity = RULES[code].severity
+        if severity == "error":
+            self.spoiled.update(path[:depth] for depth in range(len(path) + 1))
         finding = Finding(
             code, severity, message, self.file, span, pointer(path), help, notes, self.document
         )
         if not any((f.code, f.span, f.message) == (code, span, message) for f in self.found[-50:]):
             self.found.append(finding)  # an aliased node is reported once, where it is written
+
+    def spoils(self, path: Path) -> bool:
+        """Tell whether there is an error at `path` or below it."""
+        return path in self.spoiled
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(sorted(self.found, key=lambda finding: finding.span))

@@ -1,0 +1,158 @@
+"""Shapes and names through a network, each shape with the place it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sepconv.config.checks import check_object, is_sound, value
+from sepconv.config.findings import Findings, Note
+from sepconv.config.forms import Spec, is_network
+from sepconv.config.nodes import Span
+from sepconv.errors import ValidationError
+from sepconv.layers.geometry import span as kernel_span
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The shape of what reaches a layer, the batch left out; None where nothing is known."""
+
+    shape: Shape | None = None
+    source: str = ""  # what made it
+    span: Span | None = None
+
+    def note(self, size: int | None) -> tuple[Note, ...]:
+        return (Note(f"{size} steps come from {self.source}", self.span),) if self.source else ()
+
+
+def check_document(
+    spec: Spec, findings: Findings, input_shape: Sequence[int | None] | None = None
+) -> None:
+    """Add what is wrong with a layer or network and all in it.
+
+    Arguments:
+        input_shape: of one example; it stands above the document's own.
+    """
+    flow = Flow(tuple(input_shape), "--input-shape") if input_shape is not None else Flow()
+    _check(spec, flow, findings)
+
+
+def _check(spec: Spec, flow: Flow, findings: Findings) -> Flow:
+    if is_network(spec):
+        return _check_network(spec, flow, findings)
+    layer = check_object(spec, findings)
+    if spec.name == "InputLayer":
+        given = getattr(layer, "batch_shape", None)
+        own = Flow(tuple(given[1:]), "`InputLayer`", spec.span) if given else Flow()
+        return flow if flow.shape is not None else own
+    return _through(spec, layer, flow, findings)
+
+
+def _check_network(spec: Spec, flow: Flow, findings: Findings) -> Flow:
+    layers = spec.arguments.get("layers")
+    if layers is None:
+        findings.add("SC103", f"`layers` of {spec.name} is missing", spec.span, spec.path)
+    elif not spec.layers and not findings.spoils(layers.path):
+        findings.add("SC321", f"{spec.name} has no layers", layers.key, layers.path)
+    if flow.shape is None:
+        flow = _declared_input(spec)
+    _check_names(spec, findings)
+    for layer in spec.layers:
+        flow = _check(layer, flow, findings)
+    return flow
+
+
+def _declared_input(spec: Spec) -> Flow:
+    for name, skipped in (("input_shape", 0), ("build_input_shape", 1)):
+        given = spec.arguments.get(name)
+        shape = given.value.data() if given else None
+        if given and isinstance(shape, list) and all(_is_size(size) for size in shape):
+            return Flow(tuple(shape[skipped:]), f"`{name}`", given.key)
+    return Flow()
+
+
+def _is_size(size: Any) -> bool:
+    return size is None or (type(size) is int and size >= 0)
+
+
+def _check_names(spec: Spec, findings: Findings) -> None:
+    first: dict[str, Span] = {}
+    for layer in spec.layers:
+        given = layer.arguments.get("name")
+        name = given.value.data() if given else None
+        if given is None or not isinstance(name, str):
+            continue
+        if name in first:
+            findings.add(
+                "SC320",
+                f"two layers are called `{name}`",
+                given.value.span,
+                given.path,
+                help="give each layer a name of its own",
+                notes=(Note("the first one is here", first[name]),),
+            )
+        first.setdefault(name, given.value.span)
+
+
+def _through(spec: Spec, layer: Any, flow: Flow, findings: Findings) -> Flow:
+    """Return what leaves a layer, and add a finding when what reaches it does not fit."""
+    if layer is None or not is_sound(spec, findings):
+        return Flow()
+    channels_first = getattr(layer, "data_format", None) == "channels_first"
+    time_axis, channel_axis = (1, 0) if channels_first else (0, 1)
+    shape = flow.shape
+    if shape is not None and len(shape) != 2:
+        findings.add(
+            "SC311",
+            f"{spec.name} takes (time, channels), and {_shape(shape)} reaches it",
+            spec.span,
+            spec.path,
+            notes=flow.note(shape[0]) if shape else (),
+        )
+        return Flow()
+    if shape is not None and flow.span is not None and shape[channel_axis] is None:
+        findings.add(
+            "SC311",
+            f"{spec.name} needs to know the number of channels, and {_shape(shape)} reaches it",
+            spec.span,
+            spec.path,
+            help=f"give {flow.source} a number of channels",
+        )
+    if shape is not None and _is_too_short(spec, layer, shape[time_axis], flow, findings):
+        return Flow()
+    try:
+        out = layer.compute_output_shape((None, *(shape or (None, None))))
+    except (ValidationError, NotImplementedError) as error:
+        if isinstance(error, ValidationError):
+            findings.add("SC311", f"{spec.name}: {error}", spec.span, spec.path)
+        return Flow()
+    return Flow(tuple(out[1:]), f"`{spec.name}`", spec.span)
+
+
+def _is_too_short(
+    spec: Spec, layer: Any, steps: int | None, flow: Flow, findings: Findings
+) -> bool:
+    if spec.name != "SeparableConv1D" or layer.padding != "valid" or steps is None:
+        return False
+    (taps,), (dilation,) = value(spec, "kernel_size"), value(spec, "dilation_rate")
+    span = kernel_span(taps, dilation)
+    if span <= steps:
+        return False
+    how = f" (=({taps}-1)·{dilation}+1)" if dilation > 1 else ""
+    at, path = spec.place("kernel_size")
+    findings.add(
+        "SC310",
+        f"kernel spans {span} steps{how}, input has {steps}, padding=valid",
+        at,
+        path,
+        help="shorten the kernel, or write `padding: same`",
+        notes=flow.note(steps),
+    )
+    return True
+
+
+def _shape(shape: Shape) -> str:
+    return f"[{', '.join('null' if size is None else str(size) for size in shape)}]"

@@ -1,0 +1,87 @@
+"""The three passes over a file, one after the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sepconv.config import networks, schema_pass
+from sepconv.config.findings import Finding, Findings
+from sepconv.config.forms import Spec, document
+from sepconv.config.nodes import Node, Scalar, Table
+from sepconv.config.reading import read
+
+FORMAT = (1, 0)  # the version that is read: sepconv/1
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A file after all passes: what each document declares, and every finding in file order."""
+
+    specs: tuple[Spec | None, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def has_errors(self) -> bool:
+        return any(finding.severity == "error" for finding in self.findings)
+
+
+def validate(
+    raw: bytes, filename: str, input_shape: Sequence[int | None] | None = None
+) -> Checked:
+    """Return what a config file declares and everything that is wrong with it.
+
+    Arguments:
+        raw: the file's bytes.
+        filename: for the findings; JSON when it ends with `.json`, else YAML.
+        input_shape: of one example, such as (49, 40), the batch left out.
+
+    >>> checked = validate(b"SeparableConv1D: {filters: 4, kernal_size: 3}", "kws.yaml")
+    >>> [(f.code, f.span.line, f.span.column, f.help) for f in checked.findings]
+    [('SC102', 1, 31, 'did you mean `kernel_size`?')]
+    """
+    specs: list[Spec | None] = []
+    found: list[Finding] = []
+    for read_document in read(raw, filename):
+        findings = read_document.findings
+        spec = _check(read_document.root, findings, input_shape) if read_document.root else None
+        specs.append(spec)
+        found += findings
+    return Checked(tuple(specs), tuple(found))
+
+
+def _check(
+    root: Node, findings: Findings, input_shape: Sequence[int | None] | None
+) -> Spec | None:
+    if not isinstance(root, Table):
+        findings.add(
+            "SC106",
+            "a config is a mapping: a layer's name, then its arguments",
+            root.span,
+            help=f"write `{root.value}: {{...}}`"
+            if isinstance(root, Scalar) and isinstance(root.value, str) and len(root.value) < 40
+            else None,
+        )
+        return None
+    _check_format(root, findings)
+    schema_pass.check(root, findings)
+    spec = document(root, findings)
+    if spec is not None:
+        networks.check_document(spec, findings, input_shape)
+    return spec
+
+
+def _check_format(root: Table, findings: Findings) -> None:
+    node = root.get("format")
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return
+    match = re.fullmatch(r"sepconv/([0-9]{1,6})(?:\.([0-9]{1,6}))?", node.value)
+    if not match or int(match[1]) != FORMAT[0]:
+        findings.add("SC108", f"unknown format `{schema_pass.name_of(node.value)}`", node.span,
+                     ("format",), help=f"write `sepconv/{FORMAT[0]}`")
+    elif int(match[2] or 0) > FORMAT[1]:
+        findings.add(
+            "SC109", f"{node.value} is newer than sepconv/{FORMAT[0]}, which this version reads",
+            node.span, ("format",),
+        )
