@@ -50,8 +50,9 @@ class BuildKernels(build_ext):
     """Compiles kernels.cpp into one folder of objects an instruction set."""
 
     def build_extension(self, ext: Extension) -> None:
-        openmp, can_pause = self.links("omp_get_max_threads()"), self.links(
-            "omp_pause_resource_all(omp_pause_soft)"
+        openmp, can_pause = (
+            self.links("omp_get_max_threads()"),
+            self.links("omp_pause_resource_all(omp_pause_soft)"),
         )
         threads = ["-fopenmp"] if openmp else []
         isas = X86_64 if target_is_x86_64() else ELSEWHERE

@@ -44,15 +44,18 @@ def _affinity() -> int:
     return os.cpu_count() or 1
 
 
-def cgroup_quota(proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> int | None:
+def cgroup_quota(
+    proc: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")
+) -> int | None:
     """Return the CPUs that the control groups (v1 or v2) of this process grant, or None."""
-    granted = []
+    granted: list[int] = []
     for line in _read(proc).splitlines():
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
         if controllers and "cpu" not in controllers.split(","):
             continue
         base = root / "cpu" if controllers else root
-        # A limit may stand on any level; in a container the path may not be mounted, but its root is.
+        # Any level may hold a limit; in a container only the root may be mounted.
         below = base / path.lstrip("/")
         for folder in (below, *below.parents):
             if not folder.is_relative_to(base):

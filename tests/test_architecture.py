@@ -21,7 +21,7 @@ STOREYS = (
     ("initializers", "activations", "regularizers", "constraints", "ops", "dtypes"),
     ("rules",),
     ("registry", "declaration", "arrays"),
-    ("errors",),
+    ("errors", "threads"),
 )
 STOREY = {name: height for height, names in enumerate(reversed(STOREYS)) for name in names}
 

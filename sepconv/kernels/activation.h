@@ -39,8 +39,8 @@ template <class T> struct Formulas {
   }
   static V gelu(V x, P) { return times_normal_cdf(x); }
   static V gelu_tanh(V x, P) {
-    // Beyond +-12 the value is x or 0; the cube of a larger x would overflow.
-    const V bounded = clip(x, -12, 12), s = bounded < T(0) ? bounded : -bounded;
+    // Beyond +-22 the value is x or 0; the cube of a larger x would overflow.
+    const V bounded = clip(x, -22, 22), s = bounded < T(0) ? bounded : -bounded;
     const Scaled<V> e = exp_gelu_argument(s);
     const V below = e.times(bounded / (T(1) + e.mantissa * e.scale));
     return x < T(0) ? below : x / (T(1) + e.mantissa * e.scale);

@@ -138,7 +138,7 @@ SEPCONV_INLINE F32 times_normal_cdf(F32 x) {
   const F64Wide wide = widen(z);
   const F32 g = polynomial(normal_tail, (z - 4.f) / (z + 4.f)) / (1.f + z);
   const Scaled<F32> tail = exp_of(wide * wide * -0.5);
-  const F32 below = -tail.times(z * g), above = x - x * tail.times(g);
+  const F32 below = -tail.times(z * g), above = x * (1.f - tail.times(g));
   return x < 0.f ? below : above;
 }
 SEPCONV_INLINE F64 times_normal_cdf(F64 x) {
@@ -148,7 +148,7 @@ SEPCONV_INLINE F64 times_normal_cdf(F64 x) {
   });
 }
 
-// 2 sqrt(2 / pi) x (1 + 0.044715 x**2), so that gelu_tanh(x) = x * sigmoid(it); x >= -12.
+// 2 sqrt(2 / pi) x (1 + 0.044715 x**2), so that gelu_tanh(x) = x * sigmoid(it).
 constexpr double gelu_scale = 1.5957691216057308, gelu_cube = 0.044715;
 SEPCONV_INLINE Scaled<F32> exp_gelu_argument(F32 x) {
   const F64Wide w = widen(x);
