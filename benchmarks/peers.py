@@ -63,6 +63,7 @@ class Placement(NamedTuple):
 
 CONV1D = Placement("conv1d", None)
 PLACEMENTS = (CONV1D, Placement("conv2d 1×T", -2), Placement("conv2d T×1", -1))
+REWRITTEN = frozenset(p.label for p in PLACEMENTS if p is not CONV1D)
 
 
 class OperandsNcw(NamedTuple):

@@ -17,8 +17,8 @@ from benchmarks.workloads import Workload
 
 NOTES = (
     "Times are medians over rounds of medians over calls; each peer shows its fastest form.",
-    "×best: against the fastest form of any peer with as many threads or fewer; NCT: sepconv in",
-    "channels_first.",
+    "×best: against the fastest form of any peer with as many threads or fewer. ×1-D: without the",
+    "forms rewritten by hand as 2-D convolutions. NCT: sepconv in channels_first.",
     "roofline: of max(flops / peak, bytes / memory bandwidth), both measured in the same rounds;",
     "a layer whose arrays stay in a cache can pass 1.",
 )
@@ -44,19 +44,24 @@ def _summary_table(results: Results, workloads: Sequence[Workload], threads: int
     table.add_column("workload", no_wrap=True)
     for column in ("time", "GFLOP/s", "roofline", "bound"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("best peer (form, threads)", no_wrap=True)
-    for column in ("its time", "×best", "NCT ×best"):
+    table.add_column("best peer (form, threads)")
+    for column in ("its time", "×best", "×1-D", "NCT ×best", "NCT ×1-D"):
         table.add_column(column, justify="right", no_wrap=True)
     for workload in workloads:
         table.add_row(*_summary_row(results, workload, threads))
     table.add_section()
-    means = [results.geometric_mean_speedup(peer, threads) for peer in OURS]
+    means = [
+        results.geometric_mean_speedup(peer, threads, best)
+        for peer in OURS
+        for best in (results.best_peer, results.best_1d_peer)
+    ]
     table.add_row("geometric mean", *[""] * 6, *map(_times, means), style="bold")
     return table
 
 
 def _summary_row(results: Results, workload: Workload, threads: int) -> list[str]:
     best = results.best_peer(workload, threads)
+    best_1d = results.best_1d_peer(workload, threads)
     last, first = (results.peer_at(workload, threads, peer) for peer in OURS)
     fraction = results.roofline_fraction(last) if last else None
     return [
@@ -65,9 +70,9 @@ def _summary_row(results: Results, workload: Workload, threads: int) -> list[str
         f"{last.flops_per_second / 1e9:.1f}" if last else "–",
         _times(fraction),
         _bound(results, workload, threads),
-        f"{best.peer} ({best.form}, {best.threads})" if best else "–",
+        best.title if best else "–",
         duration(best.seconds) if best else "–",
-        *(_times(results.speedup(t) if t else None) for t in (last, first)),
+        *(_times(results.speedup(t, b)) for t in (last, first) for b in (best, best_1d)),
     ]
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from benchmarks.peers import OURS
+from benchmarks.peers import OURS, REWRITTEN
 from benchmarks.probes import Rates
 from benchmarks.worker import Turn
 from benchmarks.workloads import Workload
@@ -27,6 +27,10 @@ class Timing:
     def seconds(self) -> float:
         """The median over rounds of the median over calls."""
         return statistics.median(turn.median for turn in self.turns)
+
+    @property
+    def title(self) -> str:
+        return f"{self.peer} ({self.form}, {self.threads})"
 
     @property
     def best_seconds(self) -> float:
@@ -53,28 +57,26 @@ class Results:
     def peers(self) -> list[str]:
         return list(dict.fromkeys(t.peer for t in self.timings))
 
-    def fastest(self, workload: Workload, threads: int, peers: Iterable[str]) -> Timing | None:
-        """The fastest form of `peers` that used no more than `threads` threads."""
-        wanted = set(peers)
-        return min(
-            (
-                t
-                for t in self.timings
-                if t.workload == workload and t.threads <= threads and t.peer in wanted
-            ),
-            key=lambda t: t.seconds,
-            default=None,
-        )
-
     def peer_at(self, workload: Workload, threads: int, peer: str) -> Timing | None:
         """The fastest form of one peer at exactly this number of threads."""
-        timings = [
-            t for t in self.timings if (t.workload, t.threads, t.peer) == (workload, threads, peer)
-        ]
-        return min(timings, key=lambda t: t.seconds, default=None)
+        cell = (workload, threads, peer)
+        return _fastest(t for t in self.timings if (t.workload, t.threads, t.peer) == cell)
 
     def best_peer(self, workload: Workload, threads: int) -> Timing | None:
-        return self.fastest(workload, threads, set(self.peers()) - set(OURS))
+        """The fastest form of any peer with as many threads or fewer."""
+        return _fastest(self._peer_timings(workload, threads))
+
+    def best_1d_peer(self, workload: Workload, threads: int) -> Timing | None:
+        """The same without the forms rewritten as 2-D convolutions by hand."""
+        timings = self._peer_timings(workload, threads)
+        return _fastest(t for t in timings if t.form not in REWRITTEN)
+
+    def _peer_timings(self, workload: Workload, threads: int) -> list[Timing]:
+        return [
+            t
+            for t in self.timings
+            if t.workload == workload and t.threads <= threads and t.peer not in OURS
+        ]
 
     def rates(self, workload: Workload, threads: int) -> Rates | None:
         """The machine's medians in the rounds of this cell."""
@@ -87,16 +89,16 @@ class Results:
         rates = self.rates(timing.workload, timing.threads)
         return timing.workload.roofline_seconds(*rates) / timing.seconds if rates else None
 
-    def speedup(self, timing: Timing) -> float | None:
-        """How many times faster than the best peer with as many threads or fewer."""
-        best = self.best_peer(timing.workload, timing.threads)
-        return best.seconds / timing.seconds if best else None
+    def speedup(self, timing: Timing | None, best: Timing | None) -> float | None:
+        """How many times faster than `best`."""
+        return best.seconds / timing.seconds if timing and best else None
 
-    def geometric_mean_speedup(self, peer: str, threads: int) -> float | None:
-        """Over the workloads of this run."""
-        timings = [self.peer_at(w, n, peer) for w, n in self.cells() if n == threads]
-        speedups = [s for t in timings if t is not None and (s := self.speedup(t)) is not None]
-        return statistics.geometric_mean(speedups) if speedups else None
+    def geometric_mean_speedup(self, peer: str, threads: int, best: BestPeer) -> float | None:
+        """Of a peer over the best one of each workload of this run."""
+        cells = [cell for cell in self.cells() if cell[1] == threads]
+        speedups = [self.speedup(self.peer_at(*cell, peer), best(*cell)) for cell in cells]
+        known = [s for s in speedups if s is not None]
+        return statistics.geometric_mean(known) if known else None
 
     def as_json(self, machine: dict[str, Any]) -> dict[str, Any]:
         """The whole run, for a file. Seconds, flop/s and bytes/s throughout."""
@@ -106,23 +108,32 @@ class Results:
             "settings": self.settings,
             "absent": self.absent,
             "cells": [self._cell_as_json(*cell) for cell in self.cells()],
-            "geometric_mean_speedup": {
-                f"{peer}, {threads} threads": self.geometric_mean_speedup(peer, threads)
+            "geometric_mean_speedup": [
+                {
+                    "peer": peer,
+                    "threads": threads,
+                    "over_best_peer": self.geometric_mean_speedup(peer, threads, self.best_peer),
+                    "over_best_1d_peer": self.geometric_mean_speedup(
+                        peer, threads, self.best_1d_peer
+                    ),
+                }
                 for peer in OURS
                 for threads in sorted({n for _, n in self.cells()})
-            },
+            ],
         }
 
     def _cell_as_json(self, workload: Workload, threads: int) -> dict[str, Any]:
         rates = self.rates(workload, threads)
         best = self.best_peer(workload, threads)
+        best_1d = self.best_1d_peer(workload, threads)
         return {
             "workload": asdict(workload),
             "threads": threads,
             "flops": workload.flops,
             "bytes": workload.bytes_moved,
             "probe": rates._asdict() if rates else None,
-            "best_peer": f"{best.peer}, {best.form}, {best.threads} threads" if best else None,
+            "best_peer": best.title if best else None,
+            "best_1d_peer": best_1d.title if best_1d else None,
             "timings": [
                 {
                     "peer": t.peer,
@@ -133,9 +144,17 @@ class Results:
                     "calls": sum(turn.calls for turn in t.turns),
                     "flops_per_second": t.flops_per_second,
                     "roofline_fraction": self.roofline_fraction(t),
-                    "speedup_over_best_peer": self.speedup(t),
+                    "speedup_over_best_peer": self.speedup(t, best),
+                    "speedup_over_best_1d_peer": self.speedup(t, best_1d),
                 }
                 for t in self.timings
                 if (t.workload, t.threads) == (workload, threads)
             ],
         }
+
+
+BestPeer = Callable[[Workload, int], Timing | None]
+
+
+def _fastest(timings: Iterable[Timing]) -> Timing | None:
+    return min(timings, key=lambda t: t.seconds, default=None)

@@ -22,7 +22,7 @@ from benchmarks.probes import Rates
 from benchmarks.results import Results, Timing
 from benchmarks.workloads import BY_NAME, Workload
 
-PIPED_WIDTH = 120  # columns, when the output is no terminal
+PIPED_WIDTH = 150  # columns, when the output is no terminal
 
 
 class Player:
