@@ -20,7 +20,7 @@ STOREYS = (
     ("layers",),
     ("initializers", "activations", "regularizers", "constraints", "ops", "dtypes"),
     ("rules",),
-    ("registry", "declaration", "arrays"),
+    ("registry", "declaration", "arrays", "weights"),
     ("errors", "threads"),
 )
 STOREY = {name: height for height, names in enumerate(reversed(STOREYS)) for name in names}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Mapping, MutableMapping, Sequence
+from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -175,7 +176,7 @@ class Layer(Operation):
         """
         if kwargs and not self._takes_training:
             kwargs.pop("training", None)
-        if is_symbolic(inputs):
+        if type(inputs) is not np.ndarray and is_symbolic(inputs):
             return self._call_symbolically(inputs, *args, **kwargs)
         inputs = self.convert(inputs)
         self._prepare(inputs)
@@ -191,6 +192,8 @@ class Layer(Operation):
 
     def convert(self, inputs: Any) -> Any:
         """Return `inputs` as arrays of the compute dtype. Layers of several inputs override it."""
+        if type(inputs) is np.ndarray and inputs.dtype is self._input_dtype and inputs.flags.carray:
+            return inputs  # the usual case, without so much as an import statement
         from sepconv.ops import as_input
 
         return as_input(inputs, self._input_dtype)
@@ -302,11 +305,7 @@ class Layer(Operation):
         Raises:
             ValidationError: the layer is not built.
         """
-        if not self.built:
-            raise ValidationError(
-                f"You tried to call `count_params` on layer '{self.name}', but the layer isn't "
-                f"built. You can build it manually via: `layer.build(input_shape)`."
-            )
+        state.check_built(self, "count_params")
         return sum(math.prod(variable.shape) for variable in self.weights)
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
@@ -316,6 +315,25 @@ class Layer(Operation):
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Set the layer's own weights from `store`: all of them or none."""
         state.load_own_variables(self, store)
+
+    def save_weights(self, path: str | PathLike[str]) -> None:
+        """Write all weights to `path`, a .npz or .safetensors file, in one step.
+
+        Raises:
+            ValidationError: the layer is not built, or another suffix.
+            OSError: the file cannot be written; one that was there before is unharmed.
+        """
+        state.save_weights(self, path)
+
+    def load_weights(self, path: str | PathLike[str]) -> None:
+        """Set all weights to those in `path`, or none when one does not fit.
+
+        Raises:
+            ValidationError: the layer is not built, or another suffix.
+            WeightsError: the file is damaged, or holds anything but the weights of this layer.
+            OSError: there is no such file.
+        """
+        state.load_weights(self, path)
 
     def _flatten(self) -> list[Layer]:
         """Return this layer and those within, each once."""

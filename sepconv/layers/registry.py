@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from sepconv.errors import ValidationError, shown
@@ -18,4 +19,22 @@ def _accept(obj: Any) -> Layer:
     return obj
 
 
-registry: Registry[Layer] = Registry("layer", "keras.layers", _accept)
+class LayerRegistry(Registry[Layer]):
+    """Layers by name; a config also holds the shape that a layer was built for."""
+
+    def serialize(self, obj: Any) -> Any:
+        """Return the config of a layer in Keras's dict form."""
+        config = super().serialize(obj)
+        build_config = None if obj is None else obj.get_build_config()
+        return config if build_config is None else {**config, "build_config": build_config}
+
+    def deserialize(self, config: Mapping[str, Any]) -> Layer:
+        """Return the layer that a config declares, built if it says for which shape."""
+        layer = super().deserialize(config)
+        build_config = config.get("build_config")
+        if isinstance(build_config, Mapping):
+            layer.build_from_config(build_config)
+        return layer
+
+
+registry = LayerRegistry("layer", "keras.layers", _accept)

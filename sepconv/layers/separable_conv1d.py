@@ -69,7 +69,7 @@ class SeparableConv1D(Layer):
         Count(), default=1, doc="Depthwise output channels for each input channel."
     )
     activation: Argument[Any, Any] = argument(
-        ObjectOrElse(activations.registry, "linear"),
+        ObjectOf(activations.registry),
         default=None,
         doc="Applied to the output; null is linear.",
     )
@@ -130,7 +130,7 @@ class SeparableConv1D(Layer):
         self._min_steps = 1 if self.padding == "valid" else 0  # of output
         self._min_time = self._span if self.padding == "valid" else 0
         # Elementwise built-ins run in the core, tile by tile; others on its linear output.
-        self._fused = self.activation.elementwise and self.activation.core_name is not None
+        self._fused = self.activation.elementwise
         self._working_dtype = float_dtype(self.dtype_policy.working_dtype)
         self._direct = self._fused and self._working_dtype == self._input_dtype
 

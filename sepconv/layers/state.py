@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping, Sequence
 from contextlib import ExitStack
 from operator import is_
+from os import PathLike
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sepconv import weights
 from sepconv.errors import ValidationError
 from sepconv.layers.variable import Variable, frozen
 
@@ -89,3 +91,51 @@ def load_own_variables(layer: Layer, store: Mapping[str, Any]) -> None:
             f"keys must be '0' to '{len(variables) - 1}'"
         )
     set_weights(layer, variables, [np.asarray(store[str(i)]) for i in range(len(variables))])
+
+
+def named_weights(layer: Layer) -> dict[str, Variable]:
+    """Return the weights by their names in a file: `separable_conv1d/bias`.
+
+    The outermost layer's name stands before its own weights alone, so that a network can be
+    renamed; the names of networks within it stand before those of their layers.
+
+    Raises:
+        ValidationError: two weights have one name.
+    """
+    found: dict[str, Variable] = {}
+
+    def walk(layer: Layer, prefix: str, inner: str) -> None:
+        for variable in layer._variables:
+            name = prefix + variable.path
+            if found.setdefault(name, variable) is not variable:
+                raise ValidationError(
+                    f"two weights are called `{name}`; give the layers names of their own"
+                )
+        for child in layer._layers:
+            walk(child, inner, f"{inner}{child.name}/")
+
+    walk(layer, "", "")
+    return found
+
+
+def save_weights(layer: Layer, path: str | PathLike[str]) -> None:
+    """Write the weights of `layer` to a .npz or .safetensors file."""
+    check_built(layer, "save_weights")
+    weights.write(path, {name: v.value for name, v in named_weights(layer).items()})
+
+
+def load_weights(layer: Layer, path: str | PathLike[str]) -> None:
+    """Set the weights of `layer` to those in a file, or none when one does not fit."""
+    check_built(layer, "load_weights")
+    named = named_weights(layer)
+    read = weights.read(path, {name: variable.value for name, variable in named.items()})
+    variables = list(named.values())
+    replace(layer, variables, [frozen(read[name], v.dtype) for name, v in named.items()])
+
+
+def check_built(layer: Layer, method: str) -> None:
+    if not all(inner.built for inner in layer._flatten()):
+        raise ValidationError(
+            f"You tried to call `{method}` on layer '{layer.name}', but the layer isn't built. "
+            f"You can build it manually via: `layer.build(input_shape)`."
+        )

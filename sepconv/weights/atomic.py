@@ -1,0 +1,50 @@
+"""Files that are replaced in one step: after a crash there is the old one or the new one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from os import PathLike
+from pathlib import Path
+from typing import IO
+
+
+@contextmanager
+def replacing(path: str | PathLike[str]) -> Iterator[IO[bytes]]:
+    """Give a file to write to; on leaving without an error, it stands at `path`.
+
+    The file is written beside `path`, flushed to disk and renamed, and the folder flushed. With
+    an error nothing changes. A symbolic link stays one, and a file keeps its permissions.
+
+    >>> with replacing(folder / "notes.txt") as file:
+    ...     _ = file.write(b"hello")
+    >>> (folder / "notes.txt").read_bytes()
+    b'hello'
+    """
+    target = Path(os.path.realpath(path))
+    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.tmp")
+    # 0o666 is cut by the umask, as for any new file; O_EXCL follows nobody's link.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            with suppress(FileNotFoundError):
+                os.fchmod(descriptor, stat.S_IMODE(target.stat().st_mode))
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _flush_folder(target.parent)
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

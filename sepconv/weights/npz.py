@@ -1,0 +1,79 @@
+"""NumPy's .npz files, read without pickles and without trusting their sizes."""
+
+from __future__ import annotations
+
+import zipfile
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from sepconv.errors import WeightsError, shown
+from sepconv.weights.checks import Arrays, check_array, check_names, from_bytes
+
+MAX_HEADER = 16384  # bytes before an array's values; np.save writes 128
+MAX_EXTRA = MAX_HEADER + 2 * 65535 + 256  # and twice its name, in the archive's directories
+ENCRYPTED = 0x1  # of a member's flag bits
+
+
+def write(file: IO[bytes], arrays: Arrays) -> None:
+    """Write `arrays` as an uncompressed archive: the same arrays give the same bytes."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, not today
+            member.external_attr = 0o644 << 16
+            with archive.open(member, "w", force_zip64=array.nbytes > 2**31) as out:
+                npy.write_array(out, _storable(np.ascontiguousarray(array)), allow_pickle=False)
+
+
+def read(file: IO[bytes], expected: Arrays) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an archive that holds exactly what is expected."""
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        check_names([member.filename for member in members], [f"{name}.npy" for name in expected])
+        # A list of members may have any order; what is returned has the expected one.
+        by_name = {member.filename: member for member in members}
+        return {
+            name: _read_member(archive, by_name[f"{name}.npy"], name, like)
+            for name, like in expected.items()
+        }
+
+
+def _read_member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, like: NDArray[Any]
+) -> NDArray[Any]:
+    if member.flag_bits & ENCRYPTED:
+        raise WeightsError(f"{shown(name)} is encrypted")
+    if member.file_size > like.nbytes + MAX_HEADER:
+        raise WeightsError(
+            f"{shown(name)} must hold {like.nbytes} bytes, the file declares {member.file_size}"
+        )
+    with archive.open(member) as file:  # which yields no more bytes than declared
+        shape, fortran, dtype = _read_header(file)
+        check_array(name, shape, dtype, like, _holds(dtype, like.dtype))
+        values = file.read(like.nbytes + 1)  # one more shows what was not declared
+    array = from_bytes(name, values, like)
+    if dtype.byteorder == ">":
+        array = array.byteswap()
+    return array.reshape(shape[::-1]).T if fortran else array
+
+
+def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    version = npy.read_magic(file)
+    if version == (1, 0):
+        return npy.read_array_header_1_0(file)
+    if version == (2, 0):
+        return npy.read_array_header_2_0(file)
+    raise WeightsError(f"holds an array of .npy version {version}; 1.0 and 2.0 are read")
+
+
+def _storable(array: NDArray[Any]) -> NDArray[Any]:
+    # .npy has no name for bfloat16; NumPy itself would write it as two raw bytes, as here.
+    return array.view("V2") if array.dtype.name == "bfloat16" else array
+
+
+def _holds(dtype: np.dtype[Any], expected: np.dtype[Any]) -> bool:
+    if expected.name == "bfloat16":
+        return dtype == np.dtype("V2")
+    return dtype.newbyteorder("=") == expected
