@@ -44,6 +44,10 @@ class Registry(Generic[T]):
     def __contains__(self, name: object) -> bool:
         return name in self._classes
 
+    def is_builtin(self, cls: type[Any]) -> bool:
+        """Tell whether `cls` itself, not a base of it, is a class of this registry."""
+        return any(cls is known for known in self._classes.values())
+
     def __getitem__(self, name: str) -> type[T]:
         """Return the class called `name`; `"package>name"` is an object of the user's own."""
         found = self._classes.get(name) or registered.get(name)
@@ -110,7 +114,7 @@ class Registry(Generic[T]):
                 "config": own_name,
                 "registered_name": "function",
             }
-        if own_name is None and type(obj) not in self._classes.values():
+        if own_name is None and not self.is_builtin(type(obj)):
             raise ValidationError(
                 f"{self.kind} {shown(obj)} cannot be written to a config: "
                 f"register it first with `@sepconv.register(package=...)`"

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sepconv.arrays import float_dtype
 from sepconv.declaration import Rule
 from sepconv.errors import ValidationError, shown
 from sepconv.registry import Registry
@@ -220,18 +219,21 @@ class Values:
 
     def normalise(self, value: Any, name: str) -> float | NDArray[Any]:
         if isinstance(value, Mapping):
-            value = self._from_config(value, name)
-        if isinstance(value, (list, tuple, np.ndarray)):
+            value = self._held(value, name)
+        if not isinstance(value, (list, tuple, np.ndarray)):
+            return self.number.normalise(value, name)
+        try:
             array = np.array(value)
-            if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
-                raise ValidationError(
-                    f"`{name}` must hold numbers alone, got dtype {array.dtype.name}"
-                )
-            if array.ndim:
-                array.flags.writeable = False
-                return array
-            value = array.item()
-        return self.number.normalise(value, name)
+        except ValueError as error:  # lists of different lengths
+            raise ValidationError(f"`{name}`: {error}") from None
+        if array.dtype.kind not in "iuf" and array.dtype.name != "bfloat16":
+            raise ValidationError(f"`{name}` must hold numbers alone, got dtype {array.dtype.name}")
+        if not np.isfinite(array).all():
+            raise ValidationError(f"`{name}` must hold finite numbers alone")
+        if not array.ndim:
+            return self.number.normalise(array.item(), name)
+        array.flags.writeable = False
+        return array
 
     def schema(self) -> dict[str, Any]:
         return {"type": ["number", "array", "object"]}
@@ -242,20 +244,16 @@ class Values:
         held = {"value": value.tolist(), "dtype": value.dtype.name}
         return {"class_name": "__numpy__", "config": held}
 
-    def _from_config(self, config: Mapping[str, Any], name: str) -> Any:
+    def _held(self, config: Mapping[str, Any], name: str) -> Any:
         held = config.get("config")
-        if config.get("class_name") not in ("__numpy__", "__tensor__") or not (
-            isinstance(held, Mapping) and "value" in held
-        ):
+        known = config.get("class_name") in ("__numpy__", "__tensor__")
+        if not known or not isinstance(held, Mapping) or "value" not in held:
             raise ValidationError(
                 f"`{name}` must be a number, a list of numbers, or "
                 f'{{"class_name": "__numpy__", "config": {{"value": ..., "dtype": ...}}}}; '
                 f"got {shown(config)}"
             )
-        try:
-            return np.asarray(held["value"], float_dtype(held.get("dtype")))
-        except (TypeError, OverflowError) as error:
-            raise ValidationError(f"`{name}`: {error}") from None
+        return held["value"]  # a number holds more digits than any dtype it was written from
 
 
 class Nullable:

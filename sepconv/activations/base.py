@@ -162,7 +162,7 @@ class ActivationRegistry(Registry[Activation]):
         """
         if isinstance(obj, Function):
             return super().serialize(obj.function)
-        if type(obj) not in self._classes.values():
+        if not self.is_builtin(type(obj)):
             return super().serialize(obj)
         config = obj.get_config()
         if config == {name: declared.default for name, declared in obj.arguments.items()}:

@@ -31,7 +31,7 @@ class Initializer(Declared):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """Return the initializer of `config`; a `dtype`, as Keras 2 wrote it, is dropped."""
-        if "dtype" in config and "dtype" not in cls.arguments and cls.arguments:
+        if "dtype" in config and registry.is_builtin(cls):
             warnings.warn(
                 f"`dtype` in the config of {cls.__name__} is dropped: Keras 2 wrote it, the "
                 f"layer's dtype decides",

@@ -116,7 +116,9 @@ class Orthogonal(RandomInitializer):
     """`gain` times a matrix with orthonormal rows or columns, as `keras.initializers.Orthogonal`.
 
     The Q of the QR decomposition of normal values, its signs made unique; shapes above rank 2 are
-    taken as (prod(shape[:-1]), shape[-1]). Saxe et al., 2014, https://arxiv.org/abs/1312.6120.
+    taken as (prod(shape[:-1]), shape[-1]). float64 is float64 (Keras's NumPy backend returns
+    float32), 16-bit dtypes are float32 rounded (Keras fails). Saxe et al., 2014,
+    https://arxiv.org/abs/1312.6120.
 
     >>> q = Orthogonal(seed=1)((4, 2), "float64")
     >>> bool(np.allclose(q.T @ q, np.eye(2)))
