@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import platform
+import time
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers import PEERS
+
+PROC_STAT = Path("/proc/stat")
 
 
 def describe_machine(peers: Iterable[str]) -> dict[str, Any]:
@@ -26,6 +29,33 @@ def describe_machine(peers: Iterable[str]) -> dict[str, Any]:
         "kernel": _kernel_info(),
         "versions": {name: v for name in sorted(packages | {"numpy"}) if (v := _version(name))},
     }
+
+
+class Load:
+    """How long a run took, and how many CPUs other programs kept busy meanwhile."""
+
+    def __init__(self) -> None:
+        self._began = self._clocks()
+
+    def as_settings(self) -> dict[str, Any]:
+        """Call it after the run's processes were waited for: until then they count as others."""
+        now = self._clocks()
+        seconds, busy, ours = (end - begin for begin, end in zip(self._began, now, strict=True))
+        others = round(max(busy - ours, 0.0) / seconds, 2) if PROC_STAT.exists() else "unknown"
+        return {"run_seconds": round(seconds, 1), "cpus_used_by_others": others}
+
+    @staticmethod
+    def _clocks() -> tuple[float, float, float]:
+        """Wall time, CPU time of all programs, CPU time of this one and its children: seconds."""
+        busy = 0.0
+        if PROC_STAT.exists():
+            user, nice, system, _idle, _wait, irq, softirq, steal = map(
+                int, PROC_STAT.read_text(encoding="ascii").split()[1:9]
+            )
+            ticks = user + nice + system + irq + softirq + steal
+            busy = ticks / os.sysconf("SC_CLK_TCK")
+        times = os.times()
+        return time.perf_counter(), busy, sum(times[:4])
 
 
 def _cpu_model() -> str:

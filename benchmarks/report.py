@@ -15,6 +15,7 @@ from benchmarks.peers import OURS
 from benchmarks.results import Results
 from benchmarks.workloads import Workload
 
+KERNEL_KEYS = ("isa", "openmp", "compiler", "absent")
 NOTES = (
     "Times are medians over rounds of medians over calls; each peer shows its fastest form.",
     "×best: against the fastest form of any peer with as many threads or fewer. ×1-D: without the",
@@ -121,15 +122,18 @@ def duration(seconds: float) -> str:
 def _machine_lines(results: Results, machine: dict[str, Any]) -> str:
     lines = [f"{machine['cpu']}, {machine['cpus']} CPUs, {machine['system']}, {machine['date']}"]
     for threads in sorted({n for _, n in results.probes}):
-        turns = [r for (_, n), rates in results.probes.items() if n == threads for r in rates]
-        peak, bandwidth = (statistics.median(c) / 1e9 for c in zip(*turns, strict=True))
+        rates = [r for w, n in results.cells() if n == threads and (r := results.rates(w, n))]
+        peak, bandwidth = (statistics.median(c) / 1e9 for c in zip(*rates, strict=True))
         lines.append(f"{_threads(threads)}: peak {peak:.0f} GFLOP/s, memory {bandwidth:.1f} GB/s")
-    lines.append(", ".join(f"{key}: {value}" for key, value in machine["kernel"].items()))
+    kernel = machine["kernel"]
+    shown = [f"{key} {kernel[key]}" for key in KERNEL_KEYS if key in kernel]
+    lines.append(f"sepconv's kernels: {', '.join(shown)}")
     lines.append(", ".join(f"{name} {number}" for name, number in machine["versions"].items()))
     settings = results.settings
     lines.append(
         f"{settings['rounds']} rounds of {settings['seconds_a_turn']} s a form, "
-        f"{settings['run_seconds']} s in all"
+        f"{settings['run_seconds']} s in all; other programs kept "
+        f"{settings['cpus_used_by_others']} CPUs busy meanwhile"
     )
     return "\n".join(lines)
 

@@ -79,11 +79,9 @@ class Results:
         ]
 
     def rates(self, workload: Workload, threads: int) -> Rates | None:
-        """The machine's medians in the rounds of this cell."""
+        """The best of the rounds of this cell: what the machine could do then."""
         turns = self.probes.get((workload.name, threads))
-        if not turns:
-            return None
-        return Rates(*(statistics.median(column) for column in zip(*turns, strict=True)))
+        return Rates(*map(max, zip(*turns, strict=True))) if turns else None
 
     def roofline_fraction(self, timing: Timing) -> float | None:
         rates = self.rates(timing.workload, timing.threads)

@@ -7,7 +7,6 @@ import contextlib
 import json
 import multiprocessing
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks import report, worker
-from benchmarks.machine import describe_machine
+from benchmarks.machine import Load, describe_machine
 from benchmarks.peers import PEERS, unavailable
 from benchmarks.probes import Rates
 from benchmarks.results import Results, Timing
@@ -66,7 +65,7 @@ def run(
     console: Console,
 ) -> Results:
     """Time each workload in `rounds` rounds, in which each peer has one turn."""
-    began = time.perf_counter()
+    load = Load()
     results = Results({"rounds": rounds, "seconds_a_turn": seconds, "threads": list(threads)})
     players = _start(peers, threads, results)
     try:
@@ -79,7 +78,7 @@ def run(
     finally:
         for player in players:
             player.close()
-    results.settings["run_seconds"] = round(time.perf_counter() - began, 1)
+    results.settings.update(load.as_settings())
     return results
 
 

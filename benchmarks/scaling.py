@@ -1,0 +1,126 @@
+"""How cost and memory grow with T, C, F, K and threads: `python -m benchmarks.scaling`.
+
+Every point runs in its own process, so that the peak memory is its own. Linux only: the peak comes
+from /proc.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.peers import Sepconv
+from benchmarks.report import duration
+from benchmarks.worker import timed
+from benchmarks.workloads import Workload
+
+BASE = Workload("base", B=1, T=10_000, C=64, F=64, K=9)
+SWEPT: dict[str, tuple[int, ...]] = {
+    "T": (10**3, 10**4, 10**5, 10**6, 10**7),
+    "C": (16, 64, 256, 1024),
+    "F": (16, 64, 256, 1024),
+    "K": (3, 9, 33, 87, 257),
+}
+TURN_SECONDS = 0.3
+PEAK_RESET = Path("/proc/self/clear_refs")
+LONGEST_CHANNELS = 8  # of x and y at T = 10^7: 320 MB each
+
+
+class Point(NamedTuple):
+    """One measured size."""
+
+    swept: str
+    value: int
+    threads: int
+    seconds: float
+    flops: int
+    extra_bytes: int  # peak memory of the calls beyond x, y and the weights
+
+
+def workloads() -> Iterator[tuple[str, int, Workload]]:
+    """Each axis with its sizes; T with few channels, so that its largest fits a small machine."""
+    for axis, values in SWEPT.items():
+        for value in values:
+            sizes: dict[str, Any] = {axis: value}
+            if axis == "T":
+                sizes |= {"C": LONGEST_CHANNELS, "F": LONGEST_CHANNELS}
+            yield axis, value, replace(BASE, **sizes)
+
+
+def measure(workload: Workload, threads: int) -> dict[str, Any]:
+    """Time one workload in this process, and how far its peak memory rose above the arrays."""
+    form = next(Sepconv(threads).forms(workload))
+    PEAK_RESET.write_text("5", encoding="ascii")  # proc(5): sets VmHWM back to VmRSS
+    before = _resident_bytes("VmRSS")
+    y = form.call()
+    rise = _resident_bytes("VmHWM") - before
+    turn = timed(form.call, TURN_SECONDS)
+    return {"seconds": turn.median, "extra_bytes": max(rise - y.nbytes, 0)}
+
+
+def _resident_bytes(field: str) -> int:
+    """VmRSS (now) or VmHWM (the peak) of this process."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    kibibytes = next(line.split()[1] for line in lines if line.startswith(f"{field}:"))
+    return int(kibibytes) * 1024
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure every point in a process of its own, print tables, write JSON. Returns 0."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling")
+    parser.add_argument("--output", metavar="FILE", help="write the points as JSON")
+    options = parser.parse_args(arguments)
+    console = Console()
+    counts = range(1, len(os.sched_getaffinity(0)) + 1)
+    points = [
+        _in_own_process(axis, value, workload, threads)
+        for axis, value, workload in workloads()
+        for threads in counts
+    ]
+    for axis in SWEPT:
+        console.print(_table(axis, [p for p in points if p.swept == axis]))
+    if options.output:
+        content = {"format": "sepconv-scaling/1", "points": [p._asdict() for p in points]}
+        Path(options.output).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def _in_own_process(axis: str, value: int, workload: Workload, threads: int) -> Point:
+    code = (
+        "import json\nfrom benchmarks.scaling import measure\n"
+        "from benchmarks.workloads import Workload\n"
+        f"print(json.dumps(measure({workload!r}, {threads})))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    found = json.loads(ran.stdout)
+    return Point(axis, value, threads, found["seconds"], workload.flops, found["extra_bytes"])
+
+
+def _table(axis: str, points: Sequence[Point]) -> Table:
+    table = Table(title=f"cost over {axis}")
+    for column in (axis, "threads", "time", f"time / {axis}", "GFLOP/s", "extra memory"):
+        table.add_column(column, justify="right")
+    for p in points:
+        table.add_row(
+            f"{p.value:,}",
+            str(p.threads),
+            duration(p.seconds),
+            f"{p.seconds / p.value * 1e9:,.1f} ns",
+            f"{p.flops / p.seconds / 1e9:.1f}",
+            f"{p.extra_bytes / 2**20:.1f} MiB",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
