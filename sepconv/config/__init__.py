@@ -1,1 +1,9 @@
 """Layers and networks from YAML and JSON: reading, checking, building, writing."""
+
+from sepconv.config.findings import Finding, Note
+from sepconv.config.loading import dump, load
+from sepconv.config.nodes import Span
+from sepconv.config.schema import schemas
+from sepconv.config.validation import validate
+
+__all__ = ["Finding", "Note", "Span", "dump", "load", "schemas", "validate"]

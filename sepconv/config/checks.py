@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sepconv.config.findings import Findings
-from sepconv.config.forms import Spec, to_config
-from sepconv.config.schema_pass import name_of
+from sepconv.config.forms import Spec
+from sepconv.config.keras_form import to_config
+from sepconv.config.words import name_of
 from sepconv.declaration import REQUIRED
 from sepconv.errors import ValidationError, nearest
 from sepconv.registry import registered
@@ -59,8 +60,9 @@ def _report_unregistered(spec: Spec, findings: Findings) -> None:
         f"{spec.registry.kind} `{name_of(spec.name)}` is not registered",
         spec.span,
         spec.path,
-        help=f"did you mean `{guess}`?" if guess else "register it in Python, or name its file: "
-        "--register my_objects.py",
+        help=f"did you mean `{guess}`?"
+        if guess
+        else "register it in Python, or name its file: --register my_objects.py",
     )
 
 
@@ -103,7 +105,9 @@ def _build(spec: Spec, findings: Findings) -> Any:
 
 
 def _report_refusal(spec: Spec, error: Exception, findings: Findings) -> None:
-    message = str(error) if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}"
+    message = (
+        str(error) if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}"
+    )
     named = [name for name in spec.arguments if f"`{name}`" in message or f"{name}=" in message]
     span, path = spec.place(named[0]) if named else (spec.span, spec.path)
     findings.add("SC399", f"{spec.name}: {shown_message(message)}", span, path)

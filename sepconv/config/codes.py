@@ -136,7 +136,7 @@ RULES: dict[str, Rule] = {
     ),
     "SC104": Rule(
         "value of the wrong type",
-        "Types are not converted: 3.0 is no integer, \"3\" is no number, and YAML 1.2 reads "
+        'Types are not converted: 3.0 is no integer, "3" is no number, and YAML 1.2 reads '
         "`yes`, `no`, `on` and `off` as text.",
         _layer("use_bias: no"),
         _layer("use_bias: false"),

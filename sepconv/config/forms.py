@@ -1,8 +1,7 @@
-"""Objects in whichever form they were written: short, long, mixed; and back to the short form."""
+"""Objects in whichever form they were written: short, long, or mixed; `defaults` filled in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -130,7 +129,7 @@ def _short_form(
         if not keys:
             findings.add(
                 "SC106",
-                f"no {'layer or network' if registry is LAYERS else registry.kind} is declared here",
+                f"no {registry.kind} is declared here",
                 node.span,
                 path,
                 help=f"write {{Name: {{arguments}}}}, with the name of {article(registry.kind)}",
@@ -196,7 +195,7 @@ def _merged(given: Given, default: Given, kind: Registry[Any]) -> Given:
     old = parse(default.value, default.path, kind, quiet)
     if new is None or old is None or not (new.is_known and old.is_known):
         return given
-    if _class(kind, new.name) != _class(kind, old.name):
+    if not same_class(kind, new.name, old.name):
         return given
     merged = Table(given.value.span)
     for source in (old, new):
@@ -207,8 +206,10 @@ def _merged(given: Given, default: Given, kind: Registry[Any]) -> Given:
     return Given(given.key, outer, given.path)
 
 
-def _class(kind: Registry[Any], name: str) -> Any:
-    return kind[name] if name in kind or name in registered else name
+def same_class(kind: Registry[Any], one: str, other: str) -> bool:
+    """Tell whether two names stand for the same class or function."""
+    found = [kind[name] if name in kind or name in registered else name for name in (one, other)]
+    return found[0] is found[1] or one == other
 
 
 def _entry(given: Given) -> Entry:
@@ -227,85 +228,3 @@ def _parse_inner(spec: Spec, findings: Findings) -> None:
                 _parse_inner(inner, findings)
     for layer in spec.layers:
         _parse_inner(layer, findings)
-
-
-# --- to configs ----------------------------------------------------------------------------------
-
-
-def to_config(spec: Spec, without: frozenset[Path] | set[Path] = frozenset()) -> dict[str, Any]:
-    """Return the object in Keras's dict form, as `deserialize` reads it.
-
-    Arguments:
-        without: paths of arguments to leave out, because they have been refused.
-    """
-    config: dict[str, Any] = {}
-    for name, given in spec.arguments.items():
-        if given.path in without:
-            continue
-        if name == "layers" and is_network(spec):
-            config[name] = [to_config(layer, without) for layer in spec.layers]
-        elif name in spec.inner:
-            config[name] = to_config(spec.inner[name], without)
-        else:
-            config[name] = given.value.data()
-    if not spec.arguments and spec.name in registered:
-        if not isinstance(registered[spec.name], type):
-            return {"class_name": "function", "config": spec.name, "registered_name": "function"}
-    own = spec.name if ">" in spec.name else None
-    return {
-        "module": None if own else spec.registry.module,
-        "class_name": spec.name,
-        "config": config,
-        "registered_name": own,
-    }
-
-
-def shorten(config: Any, registry: Registry[Any]) -> Any:
-    """Return a config of Keras's dict form in the short form: what is a default is left out."""
-    if not isinstance(config, Mapping):
-        return config
-    if config.get("class_name") == "function":
-        return config["config"]
-    name = config.get("registered_name") or config["class_name"]
-    arguments = declared(registry, name)
-    given = dict(config.get("config") or {})
-    if registry is LAYERS and name == NETWORK:
-        return {name: _short_network(given)}
-    short = {}
-    for key, value in given.items():
-        argument = (arguments or {}).get(key)
-        kind = object_kind(argument.rule) if argument else None
-        value = shorten(value, kind) if kind is not None else _short_value(key, value)
-        if argument is None or not _is_default(value, argument, kind):
-            short[key] = value
-    if not short and registry is not LAYERS:
-        return name
-    return {name: short}
-
-
-def _short_network(config: Mapping[str, Any]) -> dict[str, Any]:
-    short: dict[str, Any] = {"name": config["name"]} if config.get("name") else {}
-    layers = list(config.get("layers", ()))
-    if layers and layers[0].get("class_name") == "InputLayer":
-        shape = layers.pop(0)["config"].get("batch_shape") or [None]
-        short["input_shape"] = list(shape[1:])
-    if config.get("trainable") is False:
-        short["trainable"] = False
-    short["layers"] = [shorten(layer, LAYERS) for layer in layers]
-    return short
-
-
-def _short_value(key: str, value: Any) -> Any:
-    if key == "dtype" and isinstance(value, Mapping):
-        return value["config"]["name"]
-    if isinstance(value, tuple):
-        return value[0] if len(value) == 1 else list(value)
-    return value
-
-
-def _is_default(value: Any, argument: Argument[Any, Any], kind: Registry[Any] | None) -> bool:
-    default = argument.default
-    if kind is not None and isinstance(default, str) and isinstance(value, str):
-        return kind[value] is kind[default]
-    # 1 and True, 0 and False are equal in Python, and different in a config.
-    return type(value) is type(default) and bool(value == default)

@@ -7,7 +7,7 @@ import re
 from bisect import bisect_right
 
 from sepconv.config.findings import Findings, Note
-from sepconv.config.limits import MAX_DEPTH, MAX_NODES, TooLarge
+from sepconv.config.limits import MAX_DEPTH, MAX_NODES, SizeError
 from sepconv.config.nodes import UNREAD, Entry, Items, Node, Path, Scalar, Span, Table
 from sepconv.config.scalars import Refused, not_finite, number, text_value
 from sepconv.errors import shown
@@ -19,7 +19,7 @@ _WORD = re.compile(r"-?[A-Za-z0-9_.+-]+")
 _WORDS = {"true": True, "false": False, "null": None}
 
 
-class _Syntax(Exception):
+class JSONSyntaxError(Exception):
     def __init__(self, message: str, at: int, help: str | None = None) -> None:
         super().__init__(message)
         self.at = at
@@ -34,13 +34,13 @@ def document(text: str, filename: str) -> tuple[Node | None, Findings]:
         root = reader.value((), 1)
         reader.space()
         if reader.at < len(text):
-            raise _Syntax("something follows the end of the document", reader.at)
-    except _Syntax as error:
+            raise JSONSyntaxError("something follows the end of the document", reader.at)
+    except JSONSyntaxError as error:
         code = "SC009" if str(error).startswith("nested") else "SC002"
         message = str(error) if code == "SC009" else f"not JSON: {error}"
         findings.add(code, message, reader.span(error.at, error.at), help=error.help)
         return None, findings
-    except TooLarge as error:
+    except SizeError as error:
         findings.add("SC011", str(error), reader.span(reader.at, reader.at))
         return None, findings
     return root, findings
@@ -71,10 +71,10 @@ class _Reader:
         head = self.next()
         start = self.at
         if depth > MAX_DEPTH:
-            raise _Syntax(f"nested deeper than {MAX_DEPTH} levels", start)
+            raise JSONSyntaxError(f"nested deeper than {MAX_DEPTH} levels", start)
         self.size += 1
         if self.size > MAX_NODES:
-            raise TooLarge
+            raise SizeError
         if head == "{":
             return self.table(path, depth)
         if head == "[":
@@ -85,7 +85,7 @@ class _Reader:
         word = _WORD.match(self.text, start)
         if not word:
             what = f"unexpected {shown(head)}" if head else "the text ends too early"
-            raise _Syntax(what, start)
+            raise JSONSyntaxError(what, start)
         return self.scalar(word.group(), start, path)
 
     def scalar(self, word: str, start: int, path: Path) -> Scalar:
@@ -99,7 +99,9 @@ class _Reader:
         elif word in ("NaN", "Infinity", "-Infinity"):
             value = not_finite(word)
         else:
-            raise _Syntax(f"{shown(word, 80)[1:-1]} is no JSON value", start, "text needs quotes")
+            raise JSONSyntaxError(
+                f"{shown(word, 80)[1:-1]} is no JSON value", start, "text needs quotes"
+            )
         if isinstance(value, Refused):
             self.findings.add(value.code, value.message, span, path, help=value.help)
             return Scalar(span, UNREAD)
@@ -108,7 +110,7 @@ class _Reader:
     def string(self, path: Path) -> tuple[str | None, Span]:
         match = _STRING.match(self.text, self.at)
         if not match:
-            raise _Syntax("a string without its end, or with an unknown escape", self.at)
+            raise JSONSyntaxError("a string without its end, or with an unknown escape", self.at)
         start, self.at = self.at, match.end()
         span = self.span(start, self.at)
         value = text_value(json.loads(match.group()))
@@ -143,10 +145,10 @@ class _Reader:
 
     def member(self, entries: dict[str, Entry], path: Path, depth: int) -> None:
         if self.next() != '"':
-            raise _Syntax("a key must be a string in double quotes", self.at)
+            raise JSONSyntaxError("a key must be a string in double quotes", self.at)
         key, span = self.string(path)
         if self.next() != ":":
-            raise _Syntax("a key without its `:`", self.at)
+            raise JSONSyntaxError("a key without its `:`", self.at)
         self.at += 1
         value = self.value((*path, key or ""), depth + 1)
         if key is None:
@@ -169,8 +171,8 @@ class _Reader:
         if head == end:
             return False
         if head != ",":
-            raise _Syntax(f"`,` or `{end}` must stand here", self.at)
+            raise JSONSyntaxError(f"`,` or `{end}` must stand here", self.at)
         self.at += 1
         if self.next() == end:
-            raise _Syntax("JSON has no comma before a closing bracket", self.at - 1)
+            raise JSONSyntaxError("JSON has no comma before a closing bracket", self.at - 1)
         return True

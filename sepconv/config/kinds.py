@@ -28,11 +28,46 @@ _ACTIVATION_LAYERS = (*activations.LAYERS, "Activation")
 
 # Layers of Keras that a config may well name, and that this version cannot build yet.
 PLANNED = frozenset(
-    """Activation Add Average AveragePooling1D BatchNormalization Bidirectional Concatenate Conv1D
-    Conv1DTranspose Cropping1D Dense DepthwiseConv1D Dot Dropout Embedding Flatten Functional
-    GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalMaxPooling1D GRU LSTM
-    LayerNormalization MaxPooling1D Maximum Minimum Model Multiply Permute RepeatVector Rescaling
-    Reshape SpatialDropout1D Subtract TimeDistributed UpSampling1D ZeroPadding1D""".split()
+    {
+        "Activation",
+        "Add",
+        "Average",
+        "AveragePooling1D",
+        "BatchNormalization",
+        "Bidirectional",
+        "Concatenate",
+        "Conv1D",
+        "Conv1DTranspose",
+        "Cropping1D",
+        "Dense",
+        "DepthwiseConv1D",
+        "Dot",
+        "Dropout",
+        "Embedding",
+        "Flatten",
+        "Functional",
+        "GaussianDropout",
+        "GaussianNoise",
+        "GlobalAveragePooling1D",
+        "GlobalMaxPooling1D",
+        "GRU",
+        "LSTM",
+        "LayerNormalization",
+        "MaxPooling1D",
+        "Maximum",
+        "Minimum",
+        "Model",
+        "Multiply",
+        "Permute",
+        "RepeatVector",
+        "Rescaling",
+        "Reshape",
+        "SpatialDropout1D",
+        "Subtract",
+        "TimeDistributed",
+        "UpSampling1D",
+        "ZeroPadding1D",
+    }
 )
 
 
@@ -68,7 +103,7 @@ def _of_activation_layer(name: str) -> dict[str, Argument[Any, Any]]:
     if name == "Activation":
         return {"activation": layers.SeparableConv1D.arguments["activation"], **of_every_layer}
     target, defaults = activations.LAYERS[name]
-    own = {
+    own: dict[str, Argument[Any, Any]] = {
         key: Argument(a.rule, defaults.get(key, a.default), a.doc, a.kw_only, a.in_config)
         for key, a in (declared(activations.registry, target) or {}).items()
     }

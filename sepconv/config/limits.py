@@ -7,7 +7,7 @@ MAX_DEPTH = 32
 MAX_NODES = 10_000  # values in a file, an alias counted as often as it is used
 
 
-class TooLarge(Exception):
+class SizeError(Exception):
     """A file has more than MAX_NODES values."""
 
     def __init__(self) -> None:

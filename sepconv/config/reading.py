@@ -61,14 +61,20 @@ def _text(raw: bytes, findings: Findings) -> str | None:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8-sig", errors="replace")
-        findings.add("SC001", f"byte 0x{raw[error.start]:02x} is not UTF-8", _end(before),
-                     help="save the file as UTF-8")
+        findings.add(
+            "SC001",
+            f"byte 0x{raw[error.start]:02x} is not UTF-8",
+            _end(before),
+            help="save the file as UTF-8",
+        )
         return None
     refused = _REFUSED.search(text)
     if refused:
         findings.add(
-            "SC001", f"the file holds the character U+{ord(refused.group()):04X}",
-            _end(text[: refused.start()]), help="take it out, or write it as an escape in quotes",
+            "SC001",
+            f"the file holds the character U+{ord(refused.group()):04X}",
+            _end(text[: refused.start()]),
+            help="take it out, or write it as an escape in quotes",
         )
         return None
     return text

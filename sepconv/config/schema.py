@@ -120,8 +120,7 @@ def root_schema() -> Schema:
             "title": "defaults",
             "description": "arguments that every layer of a class has unless it gives its own",
             "properties": {
-                name: {"$ref": f"{file_name(name)}#/definitions/arguments"}
-                for name in LAYERS
+                name: {"$ref": f"{file_name(name)}#/definitions/arguments"} for name in LAYERS
             },
             "additionalProperties": False,
         },
@@ -281,3 +280,25 @@ def _about(registry: Registry[Any], name: str) -> str:
 def _summary(obj: Any) -> str:
     doc = inspect.getdoc(obj) or ""
     return doc.partition("\n\n")[0].replace("\n", " ").rstrip(".:")
+
+
+def bundle(schemas: Mapping[str, Schema]) -> Schema:
+    """Return all schemas in one, for use as a single file."""
+    root = _within(schemas[ROOT], "")
+    inner = {name: _within(s, name) for name, s in schemas.items() if name != ROOT}
+    for contents in inner.values():
+        del contents["$schema"], contents["$id"]
+    return {**root, "definitions": inner}
+
+
+def _within(value: Any, file: str) -> Any:
+    """Return a part of the schema `file` with its references pointing into one bundle."""
+    if isinstance(value, list):
+        return [_within(item, file) for item in value]
+    if not isinstance(value, dict):
+        return value
+    new = {key: _within(item, file) for key, item in value.items()}
+    if isinstance(value.get("$ref"), str):
+        target, _, inside = value["$ref"].partition("#")
+        new["$ref"] = f"#/definitions/{target or file}{inside}"
+    return new

@@ -11,6 +11,7 @@ from sepconv.config.findings import Finding, Findings
 from sepconv.config.forms import Spec, document
 from sepconv.config.nodes import Node, Scalar, Table
 from sepconv.config.reading import read
+from sepconv.config.words import name_of
 
 FORMAT = (1, 0)  # the version that is read: sepconv/1
 
@@ -27,9 +28,7 @@ class Checked:
         return any(finding.severity == "error" for finding in self.findings)
 
 
-def validate(
-    raw: bytes, filename: str, input_shape: Sequence[int | None] | None = None
-) -> Checked:
+def validate(raw: bytes, filename: str, input_shape: Sequence[int | None] | None = None) -> Checked:
     """Return what a config file declares and everything that is wrong with it.
 
     Arguments:
@@ -51,9 +50,7 @@ def validate(
     return Checked(tuple(specs), tuple(found))
 
 
-def _check(
-    root: Node, findings: Findings, input_shape: Sequence[int | None] | None
-) -> Spec | None:
+def _check(root: Node, findings: Findings, input_shape: Sequence[int | None] | None) -> Spec | None:
     if not isinstance(root, Table):
         findings.add(
             "SC106",
@@ -78,10 +75,17 @@ def _check_format(root: Table, findings: Findings) -> None:
         return
     match = re.fullmatch(r"sepconv/([0-9]{1,6})(?:\.([0-9]{1,6}))?", node.value)
     if not match or int(match[1]) != FORMAT[0]:
-        findings.add("SC108", f"unknown format `{schema_pass.name_of(node.value)}`", node.span,
-                     ("format",), help=f"write `sepconv/{FORMAT[0]}`")
+        findings.add(
+            "SC108",
+            f"unknown format `{name_of(node.value)}`",
+            node.span,
+            ("format",),
+            help=f"write `sepconv/{FORMAT[0]}`",
+        )
     elif int(match[2] or 0) > FORMAT[1]:
         findings.add(
-            "SC109", f"{node.value} is newer than sepconv/{FORMAT[0]}, which this version reads",
-            node.span, ("format",),
+            "SC109",
+            f"{node.value} is newer than sepconv/{FORMAT[0]}, which this version reads",
+            node.span,
+            ("format",),
         )

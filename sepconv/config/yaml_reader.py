@@ -1,4 +1,4 @@
-"""YAML to nodes: PyYAML's pure-Python events, composed here under our own rules.
+"""YAML to nodes: PyYAML's events, composed here under our own rules.
 
 PyYAML's C parser crashes the process on deep nesting, and its constructors resolve YAML 1.1,
 keep the last of two equal keys and expand aliases without a bound; none of them is used.
@@ -6,10 +6,9 @@ keep the last of two equal keys and expand aliases without a bound; none of them
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
-from yaml.error import Mark, MarkedYAMLError
+from yaml.error import MarkedYAMLError
 from yaml.events import (
     AliasEvent,
     CollectionEndEvent,
@@ -22,85 +21,43 @@ from yaml.events import (
     StreamEndEvent,
     StreamStartEvent,
 )
-from yaml.parser import Parser
-from yaml.reader import Reader
-from yaml.scanner import Scanner
 
 from sepconv.config.findings import Findings, Note
-from sepconv.config.limits import MAX_DEPTH, MAX_NODES, TooLarge
+from sepconv.config.limits import MAX_DEPTH, MAX_NODES, SizeError
 from sepconv.config.nodes import UNREAD, Entry, Items, Node, Path, Scalar, Span, Table
 from sepconv.config.scalars import Refused, plain_value, text_value
+from sepconv.config.yaml_events import Events, between, event_span, report_syntax
 from sepconv.errors import shown
 
 
-class SyntaxRefused(Exception):
-    """The text is no YAML from here on; it has been reported."""
-
-
-_BLANK_LINES = re.compile(r"(?: *+(?:#[^\r\n]*+)?(?:\r\n|\n|\r))++")
-
-
-class _Events(Reader, Scanner, Parser):
-    """PyYAML's reader, scanner and parser without its resolver and constructor."""
-
-    def __init__(self, text: str) -> None:
-        Reader.__init__(self, text)
-        Scanner.__init__(self)
-        Parser.__init__(self)
-
-    def forward(self, length: int = 1) -> None:
-        """Advance, as PyYAML does but not character by character; it is half of all its time."""
-        start = self.pointer
-        end = self.pointer = start + length
-        self.index += length
-        passed = self.buffer[start:end]
-        if "\n" in passed or "\r" in passed:
-            # "\r\n" is one line break, also when only its first half has been passed.
-            breaks = passed.count("\n") + passed.count("\r") - passed.count("\r\n")
-            if passed[-1] == "\r" and self.buffer[end : end + 1] == "\n":
-                breaks -= 1
-            self.line += breaks
-            last = max(passed.rfind("\n"), passed.rfind("\r"))
-            self.column = length - last - 1
-        else:
-            self.column += length
-
-    def scan_to_next_token(self) -> None:
-        blank = _BLANK_LINES.match(self.buffer, self.pointer)
-        if blank:
-            self.forward(blank.end() - self.pointer)
-            if not self.flow_level:
-                self.allow_simple_key = True
-        super().scan_to_next_token()
+class ReadError(Exception):
+    """The text cannot be read from here on; it has been reported."""
 
 
 def documents(text: str, filename: str) -> Iterator[tuple[Node | None, Findings]]:
     """Yield the root node of each document in `text`, with what was found while reading it."""
-    events = _Events(text)
+    events = Events(text)
     index = size = 0
     while True:
         findings = Findings(filename, index)
+        root: Node | None = None
         try:
-            while events.check_event(StreamStartEvent):
-                events.get_event()
-            if events.check_event(StreamEndEvent):
+            while events.comes(StreamStartEvent):
+                events.next()
+            if events.comes(StreamEndEvent):
                 return
             composer = _Composer(events, findings, size)
             root = composer.document()
             size = composer.size
-        except SyntaxRefused:
-            root = None
-        except TooLarge as error:
-            findings.add("SC011", str(error), _span(events.get_mark(), events.get_mark()))
-            root = None
+        except ReadError:
+            pass
+        except SizeError as error:
+            findings.add("SC011", str(error), events.here())
         except MarkedYAMLError as error:
-            _report_syntax(error, text, findings)
-            root = None
-        except (ValueError, OverflowError):  # an escape or a directive with an absurd number
-            mark = events.get_mark()
-            findings.add("SC002", "not YAML: an escape or a version number is out of range",
-                         _span(mark, mark))
-            root = None
+            report_syntax(error, text, findings)
+        except (ValueError, OverflowError):
+            what = "an escape or a version number is out of range"
+            findings.add("SC002", f"not YAML: {what}", events.here())
         yield root, findings
         if root is None:
             return
@@ -110,29 +67,29 @@ def documents(text: str, filename: str) -> Iterator[tuple[Node | None, Findings]
 class _Composer:
     """Composes one document from events."""
 
-    def __init__(self, events: _Events, findings: Findings, size: int) -> None:
+    def __init__(self, events: Events, findings: Findings, size: int) -> None:
         self.events = events
         self.findings = findings
         self.anchors: dict[str, Node | None] = {}  # None while the node is being composed
         self.size = size  # values in the file so far
 
     def document(self) -> Node:
-        start = self.events.get_event()
+        start = self.events.next()
         if isinstance(start, DocumentStartEvent) and start.version not in (None, (1, 2)):
             self.findings.add(
                 "SC002", "only YAML 1.2 is read; take the `%YAML` line out", event_span(start)
             )
         root = self.node((), 1)
-        self.events.get_event()  # the document's end
+        self.events.next()  # the document's end
         return root
 
     def node(self, path: Path, depth: int) -> Node:
-        event = self.events.get_event()
+        event = self.events.next()
         if depth > MAX_DEPTH:
             self.findings.add(
                 "SC009", f"nested deeper than {MAX_DEPTH} levels", event_span(event), path
             )
-            raise SyntaxRefused
+            raise ReadError
         if isinstance(event, AliasEvent):
             return self.alias(event, path, depth)
         assert isinstance(event, NodeEvent)
@@ -140,8 +97,10 @@ class _Composer:
         if event.anchor is not None:
             if event.anchor in self.anchors:
                 self.findings.add(
-                    "SC012", f"anchor `&{event.anchor[:80]}` is defined twice",
-                    event_span(event), path,
+                    "SC012",
+                    f"anchor `&{event.anchor[:80]}` is defined twice",
+                    event_span(event),
+                    path,
                 )
             self.anchors[event.anchor] = None
         if isinstance(event, ScalarEvent):
@@ -153,8 +112,11 @@ class _Composer:
             node = self.table(event, path, depth)
         if event.tag is not None:
             self.findings.add(
-                "SC006", f"explicit tag {shown(event.tag)}: a config is plain data",
-                event_span(event), path, help="take the tag out",
+                "SC006",
+                f"explicit tag {shown(event.tag)}: a config is plain data",
+                event_span(event),
+                path,
+                help="take the tag out",
             )
         if event.anchor is not None:
             self.anchors[event.anchor] = node
@@ -163,10 +125,10 @@ class _Composer:
     def count(self, nodes: int) -> None:
         self.size += nodes
         if self.size > MAX_NODES:
-            raise TooLarge
+            raise SizeError
 
     def alias(self, event: AliasEvent, path: Path, depth: int) -> Node:
-        name = event.anchor
+        name = str(event.anchor)
         node = self.anchors.get(name)
         if node is None:
             why = "is used inside itself" if name in self.anchors else "has no anchor above it"
@@ -175,10 +137,12 @@ class _Composer:
         self.count(node.size)
         if depth + node.height - 1 > MAX_DEPTH:
             self.findings.add(
-                "SC009", f"nested deeper than {MAX_DEPTH} levels through alias `*{name[:80]}`",
-                event_span(event), path,
+                "SC009",
+                f"nested deeper than {MAX_DEPTH} levels through alias `*{name[:80]}`",
+                event_span(event),
+                path,
             )
-            raise SyntaxRefused
+            raise ReadError
         return node
 
     def scalar(self, event: ScalarEvent, path: Path) -> Scalar:
@@ -189,12 +153,13 @@ class _Composer:
             if event.tag is None:  # a tag is reported itself
                 self.findings.add(value.code, value.message, span, path, help=value.help)
             return Scalar(span, UNREAD)
-        return Scalar(span, value if event.tag is None else UNREAD,
-                      event.value if is_plain else None)
+        return Scalar(
+            span, value if event.tag is None else UNREAD, event.value if is_plain else None
+        )
 
     def items(self, start: Event, path: Path, depth: int) -> Items:
         result = Items(event_span(start))
-        while not self.events.check_event(CollectionEndEvent):
+        while not self.events.comes(CollectionEndEvent):
             item = self.node((*path, len(result.items)), depth + 1)
             result.items.append(item)
         self.close(result, start, result.items)
@@ -203,7 +168,7 @@ class _Composer:
     def table(self, start: Event, path: Path, depth: int) -> Table:
         result = Table(event_span(start))
         merged: list[Table] = []
-        while not self.events.check_event(CollectionEndEvent):
+        while not self.events.comes(CollectionEndEvent):
             key, key_span, is_merge = self.key(path, depth)
             value = self.node((*path, key if key is not None else "?"), depth + 1)
             if is_merge:
@@ -219,10 +184,10 @@ class _Composer:
         return result
 
     def close(self, node: Items | Table, start: Event, inner: list[Node]) -> None:
-        end = self.events.get_event()
+        end = self.events.next()
         assert isinstance(start, (SequenceStartEvent, MappingStartEvent))
         if start.flow_style:
-            node.span = _span(start.start_mark, end.end_mark)
+            node.span = between(start.start_mark, end.end_mark)
         elif inner:  # a block ends where its last value ends, not at the next token
             last = inner[-1].span
             if last[:2] >= node.span[:2]:
@@ -232,7 +197,7 @@ class _Composer:
 
     def key(self, path: Path, depth: int) -> tuple[str | None, Span, bool]:
         """Return the key, where it stands, and whether it is YAML's merge key `<<`."""
-        event = self.events.peek_event()
+        event = self.events.peek_next()
         span = event_span(event)
         node = self.node(path, depth + 1)
         if isinstance(node, Scalar) and isinstance(node.value, str):
@@ -268,40 +233,9 @@ class _Composer:
         tables = [source for source in sources if isinstance(source, Table)]
         if len(tables) != len(sources):
             self.findings.add(
-                "SC012", "`<<` merges a mapping, or a list of mappings, and nothing else",
-                span, (*path, "<<"),
+                "SC012",
+                "`<<` merges a mapping, or a list of mappings, and nothing else",
+                span,
+                (*path, "<<"),
             )
         return tables
-
-
-def event_span(event: Event) -> Span:
-    is_block = isinstance(event, (MappingStartEvent, SequenceStartEvent))
-    return _span(event.start_mark, event.start_mark if is_block else event.end_mark)
-
-
-def _span(start: Mark, end: Mark) -> Span:
-    return Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
-
-
-_REWORDED = {
-    "mapping values are not allowed here": "a `key: value` cannot stand here",
-    "could not find expected ':'": "a key without its `:`",
-    "found unexpected end of stream": "the text ends inside a quoted string",
-}
-
-
-def _report_syntax(error: MarkedYAMLError, text: str, findings: Findings) -> None:
-    mark = error.problem_mark or error.context_mark
-    problem = error.problem or error.context or "unreadable"
-    line = text.splitlines()[mark.line] if mark.line < len(text.splitlines()) else ""
-    help: str | None = None
-    if "\t" in line[: mark.column + 1] and not line[: mark.column].strip():
-        problem, help = "a tab indents this line", "YAML is indented with spaces alone"
-    elif problem.startswith("mapping values"):
-        help = "check the indentation, and quote a text that holds `: `"
-    problem = _REWORDED.get(problem, problem)
-    notes = ()
-    if error.context and error.context_mark and error.problem_mark is error.problem_mark:
-        at = _span(error.context_mark, error.context_mark)
-        notes = (Note(error.context, at),) if at[:2] != _span(mark, mark)[:2] else ()
-    findings.add("SC002", f"not YAML: {problem}", _span(mark, mark), help=help, notes=notes)

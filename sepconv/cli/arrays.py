@@ -1,0 +1,117 @@
+"""Arrays out of .npy, .npz and .csv files, without pickles."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sepconv.cli.verbs import CommandError
+from sepconv.errors import shown, suggestion
+
+
+def read_array(path: Path, name: str | None, channels_first: bool) -> NDArray[Any]:
+    """Return the array in a file; an .npy is mapped into memory, so it may be larger than that.
+
+    Arguments:
+        path: .npy, .npz, or .csv with one sequence: a line a step of time, a column a channel.
+        name: of the array in an .npz with several.
+        channels_first: the axes that the layer wants of a .csv.
+
+    Raises:
+        CommandError: no such file, another format, damaged, or no array of numbers.
+    """
+    if name is not None and path.suffix != ".npz":
+        raise CommandError(f"--array {name}: only an .npz holds arrays by name")
+    try:
+        match path.suffix:
+            case ".npy":
+                return _checked(np.load(path, mmap_mode=_mapping(path), allow_pickle=False), path)
+            case ".npz":
+                return _checked(_from_npz(path, name), path)
+            case ".csv":
+                steps = _from_csv(path)
+                return np.ascontiguousarray(steps.T if channels_first else steps)[np.newaxis]
+    except (ValueError, EOFError, KeyError, NotImplementedError) as error:
+        raise CommandError(f"{path}: {shown(str(error))[1:-1]}") from error
+    raise CommandError(f"{path}: an input ends with .npy, .npz or .csv")
+
+
+def _mapping(path: Path) -> Any:
+    """Return NumPy's `mmap_mode`: an array without values cannot be mapped."""
+    with path.open("rb") as file:
+        major = np.lib.format.read_magic(file)[0]
+        read = (
+            np.lib.format.read_array_header_1_0
+            if major == 1
+            else (np.lib.format.read_array_header_2_0)
+        )
+        shape, _, dtype = read(file)
+    return "r" if all(shape) and not dtype.hasobject else None
+
+
+def _checked(array: NDArray[Any], path: Path) -> NDArray[Any]:
+    if array.ndim == 2:
+        raise CommandError(
+            f"{path}: shape {array.shape} has no batch axis; save it as x[np.newaxis], of shape "
+            f"{(1, *array.shape)}"
+        )
+    return array
+
+
+def _from_npz(path: Path, name: str | None) -> NDArray[Any]:
+    import zipfile
+
+    try:
+        archive = np.load(path, allow_pickle=False)
+    except zipfile.BadZipFile as error:
+        raise CommandError(f"{path}: damaged: {error}") from error
+    with archive:
+        names = list(archive.files)
+        if name is None and len(names) != 1:
+            raise CommandError(
+                f"{path}: name one with --array: {', '.join(names) or 'it has none'}"
+            )
+        chosen = name if name is not None else names[0]
+        if chosen not in names:
+            raise CommandError(f"{path}: no array `{chosen}`{suggestion(chosen, names)}")
+        try:
+            array: NDArray[Any] = archive[chosen]
+        except zipfile.BadZipFile as error:
+            raise CommandError(f"{path}: damaged: {error}") from error
+        return array
+
+
+def _from_csv(path: Path) -> NDArray[np.float64]:
+    rows: list[list[float]] = []
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        for fields in csv.reader(file):
+            line = len(rows) + 1
+            if not any(field.strip() for field in fields):
+                continue
+            values = _numbers(fields)
+            if values is None:
+                if not rows:
+                    raise CommandError(
+                        f"{path}:1: {shown(fields, 80)} are no numbers; is it a header? "
+                        f"Take it out: a line is a step of time, a column a channel"
+                    )
+                raise CommandError(f"{path}:{line}: {shown(fields, 80)} are no numbers")
+            if rows and len(values) != len(rows[0]):
+                raise CommandError(
+                    f"{path}:{line}: {len(values)} columns, line 1 has {len(rows[0])}"
+                )
+            rows.append(values)
+    if not rows:
+        raise CommandError(f"{path}: no numbers")
+    return np.array(rows)
+
+
+def _numbers(fields: list[str]) -> list[float] | None:
+    try:
+        return [float(field) for field in fields]
+    except ValueError:
+        return None

@@ -1,0 +1,104 @@
+"""The verbs by name. Each is a small module with `arguments` and `run`, imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+class CommandError(Exception):
+    """The command cannot do what was asked; the message is for its user."""
+
+    def __init__(self, message: str, status: int = 2) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One verb of the command."""
+
+    name: str
+    help: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    module: str
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        for path in getattr(arguments, "register", ()):
+            importlib.import_module("sepconv.cli.objects").register(path)
+        run: Callable[[argparse.Namespace], int] = importlib.import_module(self.module).run
+        return run(arguments)
+
+
+def _config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a YAML or JSON config")
+    _register(parser)
+
+
+def _register(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--register",
+        metavar="PATH.py",
+        action="append",
+        default=[],
+        help="run this Python file first: it registers custom objects. May be repeated",
+    )
+
+
+def _input_shape(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--input-shape",
+        metavar="SHAPE",
+        help="shape of one example, such as 49,40 or null,40; the batch is left out",
+    )
+
+
+def _validate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files", metavar="FILE", nargs="+", help="files, folders, globs, or - for standard input"
+    )
+    parser.add_argument(
+        "--format", choices=("full", "concise", "json", "github", "sarif"), default="full"
+    )
+    parser.add_argument("--output", metavar="FILE", help="write the report there")
+    parser.add_argument("--select", metavar="CODES", help="only these, such as SC1,SC310")
+    parser.add_argument("--ignore", metavar="CODES", help="all but these")
+    parser.add_argument("--warnings-as-errors", action="store_true")
+    parser.add_argument("--stdin-filename", metavar="NAME", help="what to call standard input")
+    _input_shape(parser)
+    _register(parser)
+
+
+def _show(parser: argparse.ArgumentParser) -> None:
+    _config(parser)
+    _input_shape(parser)
+
+
+def _run(parser: argparse.ArgumentParser) -> None:
+    _config(parser)
+    parser.add_argument("--input", metavar="X", required=True, help=".npy, .npz or .csv")
+    parser.add_argument("--output", metavar="Y.npy", required=True, help="where the result goes")
+    parser.add_argument("--weights", metavar="W", help=".npz or .safetensors")
+    parser.add_argument("--array", metavar="NAME", help="which array of an .npz with several")
+
+
+def _schema(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", help="such as initializers; else all")
+    parser.add_argument("--write", metavar="FOLDER", help="write every schema as a file there")
+    _register(parser)
+
+
+def _rule(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("code", metavar="CODE", nargs="?", help="such as SC310; else a list of all")
+
+
+VERBS = (
+    Verb("validate", "find every mistake in configs", _validate, "sepconv.cli.validate"),
+    Verb("show", "print the layers of a config, their shapes and costs", _show, "sepconv.cli.show"),
+    Verb("run", "compute a config's outputs for arrays", _run, "sepconv.cli.run"),
+    Verb("expand", "print a config in Keras's long form", _config, "sepconv.cli.expand"),
+    Verb("schema", "print the JSON Schema of configs", _schema, "sepconv.cli.schema"),
+    Verb("rule", "explain a code of `validate`", _rule, "sepconv.cli.rule"),
+)

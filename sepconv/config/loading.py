@@ -1,0 +1,106 @@
+"""Config files to objects, and objects to config files."""
+
+from __future__ import annotations
+
+import json
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+from sepconv import models, saving
+from sepconv.config import rendering
+from sepconv.config.keras_form import shorten, to_config
+from sepconv.config.kinds import LAYERS
+from sepconv.config.limits import MAX_BYTES
+from sepconv.config.reading import source_lines
+from sepconv.config.validation import Checked, validate
+from sepconv.config.writing import yaml_text
+from sepconv.errors import ConfigError
+from sepconv.layers import Layer
+
+
+def load(path: str | PathLike[str], weights: str | PathLike[str] | None = None) -> Layer:
+    """Return the layer or network that a YAML or JSON file declares.
+
+    Nothing in the file is executed, imported or opened; names resolve through the registries.
+
+    Arguments:
+        path: of the config; JSON when it ends with `.json`, else YAML.
+        weights: of an `.npz` or `.safetensors` file to set the weights from.
+
+    Raises:
+        ConfigError: the file is refused; the text and `findings` hold every reason.
+        OSError: a file cannot be read.
+
+    >>> load("configs/keyword_spotting.yaml").name
+    'keyword_spotting'
+    """
+    name = fspath(path)
+    layer = build(content(name), name)
+    if weights is not None:
+        saving.load_weights(layer, weights)
+    return layer
+
+
+def content(name: str) -> bytes:
+    """Return the bytes of a config file, at most one more than it may have."""
+    with Path(name).open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def build(raw: bytes, filename: str) -> Layer:
+    """Return the layer or network that the bytes of a config declare.
+
+    Raises:
+        ConfigError: they are refused.
+    """
+    checked = validate(raw, filename)
+    if checked.has_errors:
+        raise refusal(checked, raw, filename)
+    spec = checked.specs[0]
+    if len(checked.specs) != 1 or spec is None:
+        raise ConfigError(f"{filename}: {len(checked.specs)} documents; one can be loaded")
+    return models.deserialize(to_config(spec))
+
+
+def refusal(checked: Checked, raw: bytes, filename: str) -> ConfigError:
+    """Return the error that shows every finding."""
+    report = rendering.Report(checked.findings, 1, {filename: source_lines(raw)})
+    return ConfigError(rendering.plain(rendering.full(report)), checked.findings)
+
+
+def dump(obj: Layer, path: str | PathLike[str]) -> None:
+    """Write the config of a layer or network, without its weights.
+
+    The file is written beside its target and then put in its place: a failure leaves what was
+    there.
+
+    Arguments:
+        obj: a layer or network.
+        path: gets Keras's long form when it ends with `.json`, else the short form as YAML.
+
+    Raises:
+        ValidationError: an object of the user's own that is not registered.
+        OSError: the file cannot be written.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "layer.yaml"
+    >>> dump(SeparableConv1D(4, 3, activation="relu"), path)
+    >>> print(path.read_text(), end="")
+    SeparableConv1D:
+      filters: 4
+      kernel_size: 3
+      data_format: channels_last
+      activation: relu
+    """
+    name = fspath(path)
+    raw = text(obj, as_json=name.lower().endswith(".json")).encode()
+    build(raw, name)  # what is written can be read
+    with saving.replacing(name) as file:
+        file.write(raw)
+
+
+def text(obj: Any, as_json: bool) -> str:
+    """Return the config of a layer or network: Keras's form as JSON, or the short form as YAML."""
+    config = models.serialize(obj)
+    return json.dumps(config, indent=2) + "\n" if as_json else yaml_text(shorten(config, LAYERS))

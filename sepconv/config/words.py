@@ -1,0 +1,133 @@
+"""Refused values in words: what the argument must be, and what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sepconv.config.nodes import Node, Path, Scalar
+from sepconv.errors import nearest, shown
+
+_TYPES = {
+    "integer": "an integer",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "null",
+}
+_OLD_BOOLS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def value_words(
+    keyword: str, told: Any, schema: Mapping[str, Any], node: Node, value: Any, path: Path
+) -> tuple[str, str, str | None]:
+    """Return the code, the message and the help for a value that breaks a schema's keyword."""
+    what = _what(path)
+    code, got, help = "SC105", f"got {_written(node, value)}", None
+    match keyword:
+        case "type":
+            code, must = "SC104", f"must be {_type_words(told, schema)}"
+            help = _type_help(value, told)
+        case "enum":
+            must = f"must be {_listed(told)}"
+            help = did_you_mean(value, [option for option in told if isinstance(option, str)])
+        case "pattern" if "examples" in schema:
+            must = f"must be {_listed(schema['examples'])}"
+            help = did_you_mean(value, schema["examples"])
+        case "pattern" if what == "`name`":
+            must = "must not be empty or `..`, and must not hold `/`, `\\` or NUL"
+        case "minimum":
+            must = f"must be at least {told}"
+        case "maximum":
+            must = f"must be at most {told}"
+        case "exclusiveMinimum":
+            must = f"must be above {told}"
+        case "minItems" | "maxItems":
+            must = f"must hold {_between(schema.get('minItems'), schema.get('maxItems'))}"
+            got = f"got {len(value)}"
+        case _:
+            must = f"breaks `{keyword}: {shown(told, 80)}`"
+    return code, f"{what} {must}, {got}", help
+
+
+def name_of(text: str, limit: int = 80) -> str:
+    """Return a name for a message: on one line, without control characters, not too long.
+
+    >>> name_of("kernal_size")
+    'kernal_size'
+    """
+    cut = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in cut)
+
+
+def did_you_mean(name: Any, known: Iterable[str], nouns: str | None = None) -> str | None:
+    """Return the nearest name as a question, else the names there are if `nouns` calls them."""
+    known = list(known)
+    guess = nearest(name, known) if isinstance(name, str) else None
+    if guess is not None and guess != name:
+        return f"did you mean `{guess}`?"
+    if nouns is None or not known:
+        return None
+    listed = ", ".join(known[:24])
+    return f"the {nouns} are {listed}{', …' if len(known) > 24 else ''}"
+
+
+def _what(path: Path) -> str:
+    names = [step for step in path if isinstance(step, str)]
+    if not names:
+        return "the document"
+    item = f"[{path[-1]}]" if isinstance(path[-1], int) else ""
+    return f"`{name_of(names[-1])}{item}`"
+
+
+def _written(node: Node, value: Any) -> str:
+    """Return a value as its author knows it."""
+    if isinstance(value, str):
+        is_quoted = isinstance(node, Scalar) and node.plain is None
+        text = name_of(value, 120)
+        return f'"{text}" (text)' if is_quoted else f"{text} (text)"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, (dict, list)):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    return shown(value)
+
+
+def _type_words(types: str | list[str], schema: Mapping[str, Any]) -> str:
+    names = [types] if isinstance(types, str) else types
+    if schema.get("maxItems") == 1 and "integer" in names:
+        names = [name for name in names if name != "array"]  # [3] is allowed; 3 is what is meant
+    return _either([_TYPES[name] for name in names])
+
+
+def _type_help(value: Any, types: str | list[str]) -> str | None:
+    names = [types] if isinstance(types, str) else types
+    takes_number = "integer" in names or "number" in names
+    if isinstance(value, str):
+        word = value.lower()
+        if "boolean" in names and word in _OLD_BOOLS:
+            return f"YAML 1.2 reads `{value}` as text; write `{_OLD_BOOLS[word]}`"
+        if takes_number and value.strip().lstrip("+-").replace(".", "", 1).isdigit():
+            return "write the number without quotes"
+        if "null" in names and word in ("none", "nil"):
+            return "write `null`"
+    if isinstance(value, float) and "integer" in names and value.is_integer():
+        return f"write `{int(value)}`"
+    return None
+
+
+def _listed(options: Iterable[Any]) -> str:
+    words = {None: "null", True: "true", False: "false"}
+    return _either([f'"{o}"' if isinstance(o, str) else words.get(o, str(o)) for o in options])
+
+
+def _either(options: list[str]) -> str:
+    return f"{', '.join(options[:-1])} or {options[-1]}" if len(options) > 1 else options[0]
+
+
+def _between(least: int | None, most: int | None) -> str:
+    if least == most:
+        return f"{least} value{'' if least == 1 else 's'}"
+    return f"{least} to {most} values"
