@@ -30,6 +30,7 @@ class Sequential(Layer):
         trainable: whether an optimizer updates the weights.
         name: of the network.
 
+    >>> from sepconv import Input, SeparableConv1D
     >>> model = Sequential([Input((10, 12)), SeparableConv1D(4, 3), SeparableConv1D(2, 3)])
     >>> model.output_shape
     (None, 6, 2)

@@ -39,6 +39,7 @@ def serialize(obj: Any) -> Any:
     Raises:
         ValidationError: of none of these kinds, or of the user's own and not registered.
 
+    >>> from sepconv import SeparableConv1D
     >>> serialize(SeparableConv1D(4, 3, name="front"))["class_name"]
     'SeparableConv1D'
     """
@@ -60,6 +61,7 @@ def deserialize(config: Any) -> Any:
     Raises:
         ValidationError: no such class, or an argument that its class refuses.
 
+    >>> from sepconv import SeparableConv1D
     >>> deserialize(serialize(SeparableConv1D(4, 3, name="front"))).filters
     4
     """

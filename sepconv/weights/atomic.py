@@ -19,9 +19,11 @@ def replacing(path: str | PathLike[str]) -> Iterator[IO[bytes]]:
     The file is written beside `path`, flushed to disk and renamed, and the folder flushed. With
     an error nothing changes. A symbolic link stays one, and a file keeps its permissions.
 
-    >>> with replacing(folder / "notes.txt") as file:
-    ...     _ = file.write(b"hello")
-    >>> (folder / "notes.txt").read_bytes()
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with replacing(Path(folder) / "notes.txt") as file:
+    ...         _ = file.write(b"hello")
+    ...     (Path(folder) / "notes.txt").read_bytes()
     b'hello'
     """
     target = Path(os.path.realpath(path))

@@ -1,0 +1,1 @@
+"""sepconv beside real Keras, on random configurations of SeparableConv1D."""
