@@ -101,7 +101,7 @@ cdef int dtype_index(int type_num) except -1:
         return 0
     if type_num == cnp.NPY_FLOAT64:
         return 1
-    raise TypeError("dtype must be float32 or float64")
+    raise TypeError(f"dtype must be float32 or float64, got {cnp.PyArray_DescrFromType(type_num)}")
 
 
 cdef int fill_epilogue(Epilogue& epilogue, str activation, tuple parameters) except -1:
@@ -117,12 +117,15 @@ cdef int fill_epilogue(Epilogue& epilogue, str activation, tuple parameters) exc
     return 0
 
 
-cdef cnp.ndarray checked_input(object x, int type_num, object dtype):
+cdef cnp.ndarray checked_input(object x, object dtype):
+    """x as a core input, which is of this dtype; None stands for any that the core computes in."""
     if not cnp.PyArray_Check(x):
         raise TypeError(f"x must be a NumPy array, got {type(x).__name__}")
     cdef cnp.ndarray array = x
-    if cnp.PyArray_TYPE(array) != type_num or not cnp.PyArray_ISNOTSWAPPED(array):
-        raise TypeError(f"x must have dtype {dtype}, got {array.dtype}")
+    if dtype is None:
+        dtype_index(cnp.PyArray_TYPE(array))
+    if (dtype is not None and array.dtype != dtype) or not cnp.PyArray_ISNOTSWAPPED(array):
+        raise TypeError(f"x must have dtype {dtype or 'float32 or float64'}, got {array.dtype}")
     if not (cnp.PyArray_IS_C_CONTIGUOUS(array) and cnp.PyArray_ISALIGNED(array)):
         raise ValueError("x must be C-contiguous and aligned; np.require(x, None, 'CA') copies it")
     return array
@@ -196,7 +199,6 @@ cdef class Plan:
     cdef PlanStruct plan
     cdef TileKernels tile
     cdef void* memory  # the packed weights
-    cdef int type_num
     cdef readonly object dtype
     cdef readonly str padding, activation
     cdef readonly tuple parameters
@@ -230,7 +232,6 @@ cdef class Plan:
             raise ValueError(f'padding must be "valid" or "same", got {padding!r:.200}')
 
         self.dtype = depthwise.dtype
-        self.type_num = cnp.PyArray_TYPE(depthwise)
         self.padding, self.activation, self.parameters = padding, activation, tuple(parameters)
         plan = &self.plan
         plan.channels, plan.multiplier, plan.filters, plan.taps = channels, multiplier, filters, taps
@@ -242,7 +243,7 @@ cdef class Plan:
         plan.channels_first = channels_first
         plan.finite_depthwise = bool(np.isfinite(depthwise).all())
         fill_epilogue(plan.epilogue, activation, self.parameters)
-        self.tile = kernels.tile[dtype_index(self.type_num)][1 if channels_first else 0]
+        self.tile = kernels.tile[dtype_index(cnp.PyArray_TYPE(depthwise))][1 if channels_first else 0]
         self._pack(depthwise, pointwise, offsets)
 
     cdef int _pack(self, cnp.ndarray depthwise, cnp.ndarray pointwise, cnp.ndarray bias) except -1:
@@ -315,7 +316,7 @@ cdef class Plan:
             ValueError: a shape or layout that does not fit, or an `out` that overlaps x.
             MemoryError: no memory for y or the working memory.
         """
-        cdef cnp.ndarray array = checked_input(x, self.type_num, self.dtype)
+        cdef cnp.ndarray array = checked_input(x, self.dtype)
         cdef int channel_axis = 1 if self.plan.channels_first else 2
         cdef cnp.npy_intp* shape = cnp.PyArray_DIMS(array)
         if cnp.PyArray_NDIM(array) != 3 or shape[channel_axis] != self.plan.channels:
@@ -389,8 +390,7 @@ def activate(x, str activation, parameters=(), out=None):
     """
     cdef Epilogue epilogue
     fill_epilogue(epilogue, activation, tuple(parameters))
-    cdef int index = dtype_index(cnp.PyArray_TYPE(x) if cnp.PyArray_Check(x) else -1)
-    cdef cnp.ndarray array = checked_input(x, cnp.PyArray_TYPE(x), x.dtype)
+    cdef cnp.ndarray array = checked_input(x, None)
     cdef cnp.ndarray y = checked_output(
         out, array, cnp.PyArray_NDIM(array), cnp.PyArray_DIMS(array), True
     )
@@ -399,7 +399,7 @@ def activate(x, str activation, parameters=(), out=None):
     cdef const char* source = <const char*>cnp.PyArray_DATA(array)
     cdef char* target = <char*>cnp.PyArray_DATA(y)
     cdef int workers = min(threads, max(chunks, 1))
-    cdef Activate function = kernels.activate[index]
+    cdef Activate function = kernels.activate[dtype_index(cnp.PyArray_TYPE(array))]
     with nogil:
         for i in prange(chunks, num_threads=workers, use_threads_if=workers > 1):
             function(

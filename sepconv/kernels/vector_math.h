@@ -141,21 +141,34 @@ SEPCONV_INLINE F32 times_normal_cdf(F32 x) {
   const F32 below = -tail.times(z * g), above = x * (1.f - tail.times(g));
   return x < 0.f ? below : above;
 }
+// A double and what rounding to it left over. Where long double is no wider, the rest is lost and
+// far tails are less accurate.
+struct Split64 {
+  double high, low;
+  static Split64 of(long double x) { return {double(x), double(x - double(x))}; }
+};
 SEPCONV_INLINE F64 times_normal_cdf(F64 x) {
-  // Below -40 the value is zero, and -inf * 0 would be NaN.
   return each_lane(x, [](double a) {
-    return (a < -40 ? -40 : a) * 0.5 * __builtin_erfc(-a * M_SQRT1_2);
+    const double bounded = a < -40 ? -40 : a;  // there it is zero, and -inf * 0 would be NaN
+    const Split64 z = Split64::of(bounded * -0.70710678118654752440L);
+    constexpr double slope = -1.1283791670955126;  // of erfc: times exp(-z**2)
+    const double rest = z.high > 0 ? slope * __builtin_exp(-z.high * z.high) * z.low : 0;
+    return bounded * 0.5 * (__builtin_erfc(z.high) + rest);
   });
 }
 
-// 2 sqrt(2 / pi) x (1 + 0.044715 x**2), so that gelu_tanh(x) = x * sigmoid(it).
-constexpr double gelu_scale = 1.5957691216057308, gelu_cube = 0.044715;
+// exp(2 sqrt(2 / pi) x (1 + 0.044715 x**2)): gelu_tanh(x) = x * sigmoid of that argument.
+constexpr long double gelu_scale = 1.59576912160573071176L, gelu_cube = 0.044715L;
 SEPCONV_INLINE Scaled<F32> exp_gelu_argument(F32 x) {
   const F64Wide w = widen(x);
-  return exp_of(gelu_scale * w * (1. + gelu_cube * w * w));
+  return exp_of(double(gelu_scale) * w * (1. + double(gelu_cube) * w * w));
 }
 SEPCONV_INLINE Scaled<F64> exp_gelu_argument(F64 x) {
-  return exp_scaled(gelu_scale * x * (1. + gelu_cube * x * x));
+  return {each_lane(x, [](double a) {
+            const Split64 w = Split64::of(gelu_scale * a * (1 + gelu_cube * a * a));
+            return __builtin_exp(w.high) * (1 + w.low);
+          }),
+          splat(1.)};
 }
 
 }  // namespace SEPCONV_ISA
