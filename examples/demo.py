@@ -167,7 +167,7 @@ def show_speed(console: Console, layer: sepconv.SeparableConv1D, speech: Speech)
         ("utterances", f"{len(utterances) / seconds:,.0f} a second"),
         ("frames", f"{frames / seconds:,.0f} a second"),
         ("rate", f"{flops(layer, batches) / seconds / 1e9:.1f} GFLOP/s"),
-        ("kernel", f"{info['isa']}, {sepconv.get_num_threads()} threads"),
+        ("kernel", f"{info['isa']}, {sepconv.get_num_threads()} thread(s)"),
     ):
         table.add_row(f"[dim]{name}[/]", value)
     console.print(table)
@@ -201,9 +201,7 @@ def show_command(console: Console, layer: sepconv.SeparableConv1D, speech: Speec
         x_file, y_file, w_file = (Path(folder) / f for f in ("x.npy", "y.npy", "w.npz"))
         x_btc = np.stack(speech.test[:1])
         np.save(x_file, x_btc)
-        weights: dict[str, Any] = {
-            weight.path.rpartition("/")[2]: np.asarray(weight) for weight in layer.weights
-        }
+        weights: dict[str, Any] = {weight.path: np.asarray(weight) for weight in layer.weights}
         np.savez(w_file, **weights)
         config = CONFIG.relative_to(ROOT)
         ran = command("run", config, "--input", x_file, "--weights", w_file, "--output", y_file)
@@ -241,6 +239,8 @@ def main() -> None:
     begin = time.perf_counter()
     speech = load_speech(DATA)
     layer = sepconv.load(CONFIG)
+    if not isinstance(layer, sepconv.SeparableConv1D):
+        raise SystemExit(f"{CONFIG.name} should declare one SeparableConv1D")
     layer.build((None, None, speech.train[0].shape[1]))
     show_layer(console)
     show_speed(console, layer, speech)

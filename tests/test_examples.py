@@ -12,8 +12,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "examples" / "demo.py"
 
-# Among 370 held-out utterances the layer's features name the speaker right about 366 times; 97 %
-# is what the frames themselves give. Below that the layer would be of no use.
+# Percent of 370 held-out utterances. Over 20 pairs of seeds the layer's features give 98.4 to 99.7;
+# the frames themselves give 96.2.
 USEFUL = 97.0
 
 
@@ -46,7 +46,7 @@ def test_the_demo_says_how_fast_it_was(printed):
     for unit in ("utterances", "frames"):
         assert re.search(rf"{unit} +[\d,]+ a second", printed)
     assert re.search(r"[\d.]+ GFLOP/s", printed)
-    assert re.search(r"kernel +\w+, \d+ threads", printed)
+    assert re.search(r"kernel +\w+, \d+ thread", printed)
 
 
 def test_the_demo_shows_the_typo_with_its_place_and_the_right_name(printed):
