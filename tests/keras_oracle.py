@@ -1,4 +1,4 @@
-"""Real Keras as the oracle: on JAX in this process, on NumPy in one of its own.
+"""Real Keras as the oracle: on JAX in this process, on NumPy or on JAX in float64 in its own.
 
 Keras reads its backend when it is imported, so a process has one.
 """
@@ -20,12 +20,11 @@ os.environ["KERAS_BACKEND"] = "jax"
 
 import keras
 
-__all__ = ["keras", "on_numpy"]
+__all__ = ["keras", "on_float64", "on_numpy"]
 
 _SCRIPT = """
 import json, random, sys
 import keras, ml_dtypes, numpy as np
-assert keras.backend.backend() == "numpy"
 results = {}
 for i, request in enumerate(json.load(sys.stdin)):
     if "random_state" in request:
@@ -43,6 +42,15 @@ np.savez(sys.argv[1], **results)
 
 def on_numpy(requests: list[dict[str, Any]]) -> list[NDArray[Any]]:
     """Return what Keras's NumPy backend makes of each request; bfloat16 comes back as float32."""
+    return _asked(requests, {"KERAS_BACKEND": "numpy"})
+
+
+def on_float64(requests: list[dict[str, Any]]) -> list[NDArray[Any]]:
+    """Return what Keras makes of each request in float64, which its NumPy backend rounds."""
+    return _asked(requests, {"KERAS_BACKEND": "jax", "JAX_ENABLE_X64": "1"})
+
+
+def _asked(requests: list[dict[str, Any]], settings: dict[str, str]) -> list[NDArray[Any]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "results.npz"
         subprocess.run(
@@ -50,7 +58,7 @@ def on_numpy(requests: list[dict[str, Any]]) -> list[NDArray[Any]]:
             input=json.dumps(requests),
             text=True,
             check=True,
-            env={**os.environ, "KERAS_BACKEND": "numpy"},
+            env={**os.environ, **settings},
         )
         with np.load(path) as held:
             return [held[str(i)] for i in range(len(requests))]

@@ -80,27 +80,30 @@ class LogSoftmax(Axiswise):
 
 @registry.register("sparsemax")
 class Sparsemax(Axiswise):
-    """The nearest point to x with values ≥ 0 that sum to 1. Martins and Astudillo, 2016.
+    """max(x - τ, 0) along an axis, with τ as in Keras 3.15. Martins and Astudillo, 2016.
 
-    max(x - τ, 0), τ such that the sum is 1. https://arxiv.org/abs/1602.02068.
+    τ = (Σ of the prefix sums of the support - 1) / k, the support being the k largest values with
+    x_j > (prefix sum_j - 1) / j. With k = 1 that is the paper's projection onto the simplex. With
+    k > 1 the paper takes the last prefix sum alone, so that the output sums to 1; Keras 3.15 on
+    every backend does not (keras-team/keras#23425), and what it trained needs its values.
 
     >>> Sparsemax()([0.5, 0.0, -3.0])
-    array([0.75, 0.25, 0. ], dtype=float32)
+    array([0.5, 0. , 0. ], dtype=float32)
     """
 
     name = "sparsemax"
     axis: Argument[int, int] = _axis()
 
     def along(self, x: NDArray[Any], axis: int) -> NDArray[Any]:
-        # From the maximum down: the sums that count are then of values above -1, and exact enough.
-        below = np.moveaxis(_below_maximum(x, axis), axis, -1)
-        falling = np.flip(np.sort(below, axis=-1), axis=-1)
-        excess = np.cumsum(falling, axis=-1) - 1
+        values = np.moveaxis(x, axis, -1)
+        falling = -np.sort(-values, axis=-1)
+        prefix_sums = np.cumsum(falling, axis=-1)
         counts = np.arange(1, x.shape[axis] + 1, dtype=x.dtype)
-        size = np.sum(falling * counts > excess, axis=-1, keepdims=True)
-        last = np.maximum(size - 1, 0)  # a row with NaN has none, and stays NaN
-        tau = np.take_along_axis(excess, last, axis=-1) / (last + 1) if x.size else excess
-        return np.moveaxis(np.maximum(below - tau.astype(x.dtype), 0), -1, axis)
+        support = falling - (prefix_sums - 1) / counts > 0
+        support[..., :1] = True  # always so, but for rounding above 1e7
+        size = np.sum(support, axis=-1, keepdims=True, dtype=x.dtype)
+        tau = (np.sum(np.where(support, prefix_sums, 0), axis=-1, keepdims=True) - 1) / size
+        return np.moveaxis(np.maximum(values - tau, 0), -1, axis)
 
 
 @registry.register("glu")

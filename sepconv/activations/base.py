@@ -28,22 +28,20 @@ OF_EVERY_LAYER = ("name", "trainable", "dtype")
 class Activation(Declared):
     """A function of the outputs. A subclass writes `__call__`, and `output_shape` if it changes it.
 
-    `name` is the name in configs; `elementwise` tells that the compiled core computes it, as
-    `core_name` with the floats `parameters`.
+    A built-in has a `name`, the one in configs.
     """
 
-    name: ClassVar[str]
-    elementwise: ClassVar[bool] = False
+    name: ClassVar[str] = ""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if "name" not in vars(cls):
-            cls.name = cls.__name__
+    @property
+    def elementwise(self) -> bool:
+        """Whether the compiled core computes it, as `core_name` with the floats `parameters`."""
+        return False
 
     @property
     def core_name(self) -> str:
         """The name in the compiled core; empty for one that it does not compute."""
-        return self.name if self.elementwise else ""
+        return ""
 
     @property
     def parameters(self) -> tuple[float, ...]:
@@ -80,7 +78,8 @@ class Builtin(Activation):
             return type(self)(**{**self.get_config(), **self._bind(args, kwargs)})(x)
         array = real_array(x)
         wide = np.ascontiguousarray(array, compute_dtype(array.dtype)).reshape(array.shape)
-        return np.asarray(self.compute(wide)).astype(array.dtype, copy=False)
+        with np.errstate(over="ignore"):  # eˣ from 12 on is infinite in float16
+            return np.asarray(self.compute(wide)).astype(array.dtype, copy=False)
 
     def compute(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return the activation of `x`, C-contiguous, of float32 or float64."""
@@ -90,7 +89,16 @@ class Builtin(Activation):
 class Elementwise(Builtin):
     """An activation of each value alone, computed by the compiled core."""
 
-    elementwise = True
+    @property
+    def elementwise(self) -> bool:
+        # A subclass of the user's may call something else.
+        return type(self).__call__ is Builtin.__call__ and (
+            type(self).compute is Elementwise.compute
+        )
+
+    @property
+    def core_name(self) -> str:
+        return self.name
 
     @property
     def parameters(self) -> tuple[float, ...]:
