@@ -152,14 +152,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     machine = describe_machine(options.peers)
     report.print_tables(results, machine, console)
-    if options.output:
-        folder = Path(options.output)
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(results.as_json(machine), indent=1, ensure_ascii=False)
-        (folder / "bench.json").write_text(text + "\n", encoding="utf-8")
-        report.plot(results, machine, folder / "bench.png")
-        console.print(f"wrote {folder / 'bench.json'} and {folder / 'bench.png'}")
+    _write(results, machine, Path(options.output), console)
     return 0 if results.timings else 1
+
+
+def _write(results: Results, machine: dict[str, Any], folder: Path, console: Console) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(results.as_json(machine), indent=1, ensure_ascii=False)
+    (folder / "bench.json").write_text(text + "\n", encoding="utf-8")
+    report.plot(results, machine, folder / "bench.png")
+    console.print(f"wrote {folder / 'bench.json'} and {folder / 'bench.png'}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -175,5 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seconds", type=float, default=0.05, help="length of a turn (default: 0.05)"
     )
-    parser.add_argument("--output", metavar="DIR", help="write bench.json and bench.png there")
+    parser.add_argument(
+        "--output", metavar="DIR", default="benchmarks/results", help="default: %(default)s"
+    )
     return parser
