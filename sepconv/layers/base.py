@@ -123,8 +123,7 @@ class Layer(Operation):
         trainable: bool = True,
         regularizer: Any = None,
         constraint: Any = None,
-        *,
-        name: str,
+        name: str = "variable",
     ) -> Variable:
         """Make a weight, in `build` or `__init__`; it becomes one of `weights`.
 
@@ -240,6 +239,7 @@ class Layer(Operation):
         if packed is not None and state.is_current(packed.arrays, self._variables):
             return packed.result
         with self._lock:  # so no `set_weights` is half done
+            state.check_built(self, "call")
             arrays = tuple(variable.value for variable in self._variables)
             result = self.pack(*arrays)
             self.__dict__["_packed"] = state.Packed(arrays, result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -48,6 +48,7 @@ class Sequential(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(trainable=trainable, name=name, **kwargs)
+        self._outputs: SymbolicTensor | None = None  # of the last layer
         for layer in layers or ():
             self.add(layer)
 
@@ -72,7 +73,7 @@ class Sequential(Layer):
                 raise ValidationError(self._second_input())
             building.adopt(self, layer)
             try:
-                self._connect()
+                self._connect(self._layers[-1:])
             except BaseException:
                 self._layers.pop()
                 raise
@@ -83,7 +84,7 @@ class Sequential(Layer):
             if not self._layers:
                 raise ValidationError(f"Sequential model '{self.name}' has no layers to pop.")
             layer = self._layers.pop()
-            self._connect()
+            self._reconnect()
         return layer
 
     def build(self, input_shape: Any) -> None:
@@ -108,22 +109,24 @@ class Sequential(Layer):
                 f"Sequential model '{self.name}' has already been configured to use input shape "
                 f"{first.batch_shape}. You cannot build it with input_shape {shape}"
             )
-        self._connect()
+        self.compute_output_shape(shape)  # refuses a bad shape before a layer is built for it
+        self._reconnect()
 
-    def _connect(self) -> None:
-        """Call the layers on symbolic tensors, which builds them, if the input is known."""
-        first = self._layers[0] if self._layers else None
-        self._outputs: SymbolicTensor | None = None
+    def _reconnect(self) -> None:
+        self._outputs = None
         self.built = False
-        if not isinstance(first, InputLayer) or len(self._layers) == 1:
-            return
-        tensor = first.output
-        for layer in self._layers[1:]:
-            tensor = layer(tensor)
-        self._outputs = tensor
-        self._build_shape = first.batch_shape
-        self.input_spec = InputSpec(shape=(None, *first.batch_shape[1:]))
-        self.built = True
+        self._connect(self._layers)
+
+    def _connect(self, layers: Sequence[Layer]) -> None:
+        """Call the topmost `layers` on the output so far, which builds them, if there is one."""
+        for layer in layers:
+            if isinstance(layer, InputLayer):
+                self._outputs = layer.output
+                self._build_shape = layer.batch_shape
+                self.input_spec = InputSpec(shape=(None, *layer.batch_shape[1:]))
+            elif self._outputs is not None:
+                self._outputs = layer(self._outputs)
+                self.built = True
 
     # --- calling -------------------------------------------------------------------------------
 
@@ -198,6 +201,16 @@ class Sequential(Layer):
         return [self._known("outputs")]
 
     @property
+    def input(self) -> SymbolicTensor:
+        """The symbolic input."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> SymbolicTensor:
+        """The symbolic output."""
+        return self.outputs[0]
+
+    @property
     def input_shape(self) -> Shape:
         self._known("input shape")
         return self.inputs[0].shape
@@ -254,11 +267,11 @@ class Sequential(Layer):
         return model
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_outputs": None, "built": False}
+        return {**super().__getstate__(), "_outputs": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._connect()  # a copy has symbolic tensors of its own
+        self._reconnect()  # a copy has symbolic tensors of its own
 
     def _second_input(self) -> str:
         first = self._layers[0]
