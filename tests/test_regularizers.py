@@ -94,8 +94,7 @@ def test_penalties_add_up(x: Any, factor: float) -> None:
 
 
 def test_sums_are_exact_where_float32_is_not() -> None:
-    x = np.full(2**25, 1 / 4, np.float32)
-    assert regularizers.L2(1.0)(x) == 2**21
+    assert regularizers.L1(1.0)(np.array([2**24, 1], np.float32)) == 2**24 + 1
     assert math.isfinite(regularizers.L2(1.0)(np.array([1e30], np.float32)))
     assert regularizers.L2(1.0)(np.array([300], np.float16)) == 90000
 

@@ -12,7 +12,6 @@ from sepconv.initializers.base import Initializer, registry
 from sepconv.initializers.constant import STFT, Constant, Identity, Ones, Zeros
 from sepconv.initializers.sampled import (
     Orthogonal,
-    RandomInitializer,
     RandomNormal,
     RandomUniform,
     TruncatedNormal,
@@ -45,7 +44,6 @@ __all__ = [
     "LecunUniform",
     "Ones",
     "Orthogonal",
-    "RandomInitializer",
     "RandomNormal",
     "RandomUniform",
     "TruncatedNormal",
