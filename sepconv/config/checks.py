@@ -67,6 +67,8 @@ def _report_unregistered(spec: Spec, findings: Findings) -> None:
 
 
 def _check_missing(spec: Spec, findings: Findings) -> None:
+    if spec.config_path in findings.refused:
+        return
     for name, argument in spec.declared.items():
         if argument.default is not REQUIRED or name in spec.arguments:
             continue

@@ -42,7 +42,8 @@ class Findings:
     file: str
     document: int = 0
     found: list[Finding] = field(default_factory=list)
-    spoiled: set[Path] = field(default_factory=set)
+    refused: set[Path] = field(default_factory=set)  # where an error is
+    spoiled: set[Path] = field(default_factory=set)  # where one is, or is below
 
     def add(
         self,
@@ -56,6 +57,7 @@ class Findings:
     ) -> None:
         severity = RULES[code].severity
         if severity == "error":
+            self.refused.add(path)
             self.spoiled.update(path[:depth] for depth in range(len(path) + 1))
         finding = Finding(
             code, severity, message, self.file, span, pointer(path), help, notes, self.document

@@ -40,6 +40,7 @@ class Spec:
     name: str  # as written: a class, a function, or "package>Name"
     span: Span  # where the name stands
     path: Path  # of the object in its document
+    config_path: Path  # of its arguments
     arguments: dict[str, Given] = field(default_factory=dict)
     inner: dict[str, Spec] = field(default_factory=dict)  # arguments that are objects themselves
     layers: list[Spec] = field(default_factory=list)  # of a network
@@ -82,7 +83,8 @@ def parse(
 ) -> Spec | None:
     """Return the object that `node` declares; None for null and for what the schema refuses."""
     if isinstance(node, Scalar):
-        return Spec(registry, node.value, node.span, path) if isinstance(node.value, str) else None
+        is_name = isinstance(node.value, str)
+        return Spec(registry, str(node.value), node.span, path, path) if is_name else None
     if isinstance(node, Items):
         return None
     spec = (
@@ -110,9 +112,10 @@ def _long_form(node: Table, path: Path, registry: Registry[Any]) -> Spec | None:
         name, name_key = _text(node, "config"), "config"
     if name is None:
         return None
-    spec = Spec(registry, name, node.entries[name_key].value.span, path)
+    span = node.entries[name_key].value.span
+    spec = Spec(registry, name, span, path, (*path, "config"))
     if isinstance(config, Table):
-        spec.arguments = _givens(config, (*path, "config"))
+        spec.arguments = _givens(config, spec.config_path)
     return spec
 
 
@@ -149,9 +152,9 @@ def _short_form(
         )
     name = (known or keys)[0]
     entry = node.entries[name]
-    spec = Spec(registry, name, entry.key, path)
+    spec = Spec(registry, name, entry.key, path, (*path, name))
     if isinstance(entry.value, Table):
-        spec.arguments = _givens(entry.value, (*path, name))
+        spec.arguments = _givens(entry.value, spec.config_path)
     return spec
 
 

@@ -7,23 +7,27 @@ import re
 from bisect import bisect_right
 
 from sepconv.config.findings import Findings, Note
-from sepconv.config.limits import MAX_DEPTH, MAX_NODES, SizeError
+from sepconv.config.limits import MAX_DEPTH, MAX_NODES, TOO_MANY_NODES
 from sepconv.config.nodes import UNREAD, Entry, Items, Node, Path, Scalar, Span, Table
 from sepconv.config.scalars import Refused, not_finite, number, text_value
 from sepconv.errors import shown
 
 _SPACE = re.compile(r"[ \t\r\n]*")
-_STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
+# Possessive: backtracking would keep a state for each escape, 80 MB of them in a string of 1 MB.
+_STRING = re.compile(r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?(?![0-9.eE+\w])")
 _WORD = re.compile(r"-?[A-Za-z0-9_.+-]+")
 _WORDS = {"true": True, "false": False, "null": None}
 
 
-class JSONSyntaxError(Exception):
-    def __init__(self, message: str, at: int, help: str | None = None) -> None:
-        super().__init__(message)
+class ReadError(Exception):
+    """The text cannot be read from `at` on."""
+
+    def __init__(self, message: str, at: int, help: str | None = None, code: str = "SC002") -> None:
+        super().__init__(f"not JSON: {message}" if code == "SC002" else message)
         self.at = at
         self.help = help
+        self.code = code
 
 
 def document(text: str, filename: str) -> tuple[Node | None, Findings]:
@@ -34,14 +38,9 @@ def document(text: str, filename: str) -> tuple[Node | None, Findings]:
         root = reader.value((), 1)
         reader.space()
         if reader.at < len(text):
-            raise JSONSyntaxError("something follows the end of the document", reader.at)
-    except JSONSyntaxError as error:
-        code = "SC009" if str(error).startswith("nested") else "SC002"
-        message = str(error) if code == "SC009" else f"not JSON: {error}"
-        findings.add(code, message, reader.span(error.at, error.at), help=error.help)
-        return None, findings
-    except SizeError as error:
-        findings.add("SC011", str(error), reader.span(reader.at, reader.at))
+            raise ReadError("something follows the end of the document", reader.at)
+    except ReadError as error:
+        findings.add(error.code, str(error), reader.span(error.at, error.at), help=error.help)
         return None, findings
     return root, findings
 
@@ -71,10 +70,10 @@ class _Reader:
         head = self.next()
         start = self.at
         if depth > MAX_DEPTH:
-            raise JSONSyntaxError(f"nested deeper than {MAX_DEPTH} levels", start)
+            raise ReadError(f"nested deeper than {MAX_DEPTH} levels", start, code="SC009")
         self.size += 1
         if self.size > MAX_NODES:
-            raise SizeError
+            raise ReadError(TOO_MANY_NODES, start, code="SC011")
         if head == "{":
             return self.table(path, depth)
         if head == "[":
@@ -85,7 +84,7 @@ class _Reader:
         word = _WORD.match(self.text, start)
         if not word:
             what = f"unexpected {shown(head)}" if head else "the text ends too early"
-            raise JSONSyntaxError(what, start)
+            raise ReadError(what, start)
         return self.scalar(word.group(), start, path)
 
     def scalar(self, word: str, start: int, path: Path) -> Scalar:
@@ -99,9 +98,7 @@ class _Reader:
         elif word in ("NaN", "Infinity", "-Infinity"):
             value = not_finite(word)
         else:
-            raise JSONSyntaxError(
-                f"{shown(word, 80)[1:-1]} is no JSON value", start, "text needs quotes"
-            )
+            raise ReadError(f"{shown(word, 80)[1:-1]} is no JSON value", start, "text needs quotes")
         if isinstance(value, Refused):
             self.findings.add(value.code, value.message, span, path, help=value.help)
             return Scalar(span, UNREAD)
@@ -110,7 +107,7 @@ class _Reader:
     def string(self, path: Path) -> tuple[str | None, Span]:
         match = _STRING.match(self.text, self.at)
         if not match:
-            raise JSONSyntaxError("a string without its end, or with an unknown escape", self.at)
+            raise ReadError("a string without its end, or with an unknown escape", self.at)
         start, self.at = self.at, match.end()
         span = self.span(start, self.at)
         value = text_value(json.loads(match.group()))
@@ -145,10 +142,10 @@ class _Reader:
 
     def member(self, entries: dict[str, Entry], path: Path, depth: int) -> None:
         if self.next() != '"':
-            raise JSONSyntaxError("a key must be a string in double quotes", self.at)
+            raise ReadError("a key must be a string in double quotes", self.at)
         key, span = self.string(path)
         if self.next() != ":":
-            raise JSONSyntaxError("a key without its `:`", self.at)
+            raise ReadError("a key without its `:`", self.at)
         self.at += 1
         value = self.value((*path, key or ""), depth + 1)
         if key is None:
@@ -171,8 +168,8 @@ class _Reader:
         if head == end:
             return False
         if head != ",":
-            raise JSONSyntaxError(f"`,` or `{end}` must stand here", self.at)
+            raise ReadError(f"`,` or `{end}` must stand here", self.at)
         self.at += 1
         if self.next() == end:
-            raise JSONSyntaxError("JSON has no comma before a closing bracket", self.at - 1)
+            raise ReadError("JSON has no comma before a closing bracket", self.at - 1)
         return True

@@ -6,11 +6,6 @@ MAX_BYTES = 2**20
 MAX_DEPTH = 32
 MAX_NODES = 10_000  # values in a file, an alias counted as often as it is used
 
-
-class SizeError(Exception):
-    """A file has more than MAX_NODES values."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            f"more than {MAX_NODES:,} values in one file, aliases counted as often as used"
-        )
+TOO_MANY_NODES = (
+    f"more than {MAX_NODES:,} values in one file, an alias counted as often as it is used"
+)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from sepconv.config import sarif
 from sepconv.config.codes import RULES
 from sepconv.config.findings import Finding, Note
 from sepconv.config.nodes import Span
@@ -96,6 +97,7 @@ RENDERERS: dict[str, Callable[[Report], Iterator[Piece]]] = {
     "concise": concise,
     "json": as_json,
     "github": github,
+    "sarif": lambda report: (Piece(text) for text in sarif.log(report)),
 }
 
 

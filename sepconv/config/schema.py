@@ -181,7 +181,10 @@ def _object(
     """Return the schema of an object: its class key, or `class_name`, selects the branch."""
     builtin = {name: target for name, target in classes.items() if ">" not in name}
     own = {name: target for name, target in classes.items() if ">" in name}
-    functions = ["function"] if kind == "activation" else []
+    # Keras's form of a function: {class_name: function, config: its name}.
+    functions = {"function": {"type": "string", **_name(kind, plain_names)}}
+    if kind == "activation":
+        builtin = {**builtin, **functions}
     return {
         "title": kind,
         "description": description,
@@ -202,12 +205,12 @@ def _object(
                 "if": _holds("registered_name", {"type": "string", "pattern": ">"}),
                 "then": {"allOf": _branches("registered_name", own)},
                 "else": {
-                    "properties": {"class_name": _name(kind, [*builtin, *functions])},
+                    "properties": {"class_name": _name(kind, list(builtin))},
                     "allOf": _branches("class_name", builtin),
                 },
             },
         },
-        "else": _name(kind, [name for name in plain_names if ">" not in name]),
+        "else": _name(kind, plain_names),
     }
 
 
@@ -231,6 +234,7 @@ def _holds(key: str, schema: Schema) -> Schema:
 
 def _name(kind: str, known: list[str]) -> Schema:
     """Return the schema of a name in `known`; names with `>` are the user's own."""
+    known = [name for name in known if ">" not in name]
     return {
         "if": {"type": "string", "not": {"pattern": ">"}},
         "then": {"enum": known, "title": f"{kind} name"},

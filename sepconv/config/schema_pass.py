@@ -52,7 +52,8 @@ def check(root: Node, findings: Findings) -> None:
     for error in _validator(tuple(registered)).iter_errors(root.data()):
         path: Path = tuple(error.absolute_path)
         place = path, str(error.validator)
-        if error.instance is not UNREAD and place not in seen:
+        is_told = error.instance is UNREAD or (path in findings.refused and place[1] == "type")
+        if not is_told and place not in seen:
             seen.add(place)
             told = cast("Mapping[str, Any]", error.schema)
             broken = Broken(place[1], error.validator_value, told, error.instance, path)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from yaml.error import Mark, MarkedYAMLError
+from yaml.error import MarkedYAMLError
 from yaml.events import Event, MappingStartEvent, SequenceStartEvent
 from yaml.parser import Parser
 from yaml.reader import Reader
@@ -78,10 +79,8 @@ def event_span(event: Event) -> Span:
     return between(event.start_mark, event.start_mark if is_block else event.end_mark)
 
 
-def between(start: Mark | None, end: Mark | None) -> Span:
+def between(start: Any, end: Any) -> Span:
     """Return the span between two marks of PyYAML, whose lines and columns count from 0."""
-    assert start is not None  # PyYAML's stubs know events without a place; the parser makes none
-    assert end is not None
     return Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
 

@@ -23,7 +23,7 @@ from yaml.events import (
 )
 
 from sepconv.config.findings import Findings, Note
-from sepconv.config.limits import MAX_DEPTH, MAX_NODES, SizeError
+from sepconv.config.limits import MAX_DEPTH, MAX_NODES, TOO_MANY_NODES
 from sepconv.config.nodes import UNREAD, Entry, Items, Node, Path, Scalar, Span, Table
 from sepconv.config.scalars import Refused, plain_value, text_value
 from sepconv.config.yaml_events import Events, between, event_span, report_syntax
@@ -51,8 +51,6 @@ def documents(text: str, filename: str) -> Iterator[tuple[Node | None, Findings]
             size = composer.size
         except ReadError:
             pass
-        except SizeError as error:
-            findings.add("SC011", str(error), events.here())
         except MarkedYAMLError as error:
             report_syntax(error, text, findings)
         except (ValueError, OverflowError):
@@ -93,7 +91,7 @@ class _Composer:
         if isinstance(event, AliasEvent):
             return self.alias(event, path, depth)
         assert isinstance(event, NodeEvent)
-        self.count(1)
+        self.count(1, event_span(event))
         if event.anchor is not None:
             if event.anchor in self.anchors:
                 self.findings.add(
@@ -122,10 +120,11 @@ class _Composer:
             self.anchors[event.anchor] = node
         return node
 
-    def count(self, nodes: int) -> None:
+    def count(self, nodes: int, span: Span) -> None:
         self.size += nodes
         if self.size > MAX_NODES:
-            raise SizeError
+            self.findings.add("SC011", TOO_MANY_NODES, span)
+            raise ReadError
 
     def alias(self, event: AliasEvent, path: Path, depth: int) -> Node:
         name = str(event.anchor)
@@ -134,7 +133,7 @@ class _Composer:
             why = "is used inside itself" if name in self.anchors else "has no anchor above it"
             self.findings.add("SC012", f"alias `*{name[:80]}` {why}", event_span(event), path)
             return Scalar(event_span(event), UNREAD)
-        self.count(node.size)
+        self.count(node.size, event_span(event))
         if depth + node.height - 1 > MAX_DEPTH:
             self.findings.add(
                 "SC009",
@@ -178,7 +177,7 @@ class _Composer:
         for source in merged:  # the table's own keys win, then the earlier source
             for name, entry in source.entries.items():
                 if name not in result.entries:
-                    self.count(entry.value.size)
+                    self.count(entry.value.size, result.span)
                     result.entries[name] = entry
         self.close(result, start, [entry.value for entry in result.entries.values()])
         return result

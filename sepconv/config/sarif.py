@@ -1,0 +1,72 @@
+"""SARIF 2.1.0, the format that code-scanning services read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from sepconv import __version__
+from sepconv.config.codes import RULES
+from sepconv.config.findings import Finding
+from sepconv.config.nodes import Span
+
+if TYPE_CHECKING:
+    from sepconv.config.rendering import Report
+
+
+def log(report: Report) -> Iterator[str]:
+    """Yield the findings as one SARIF log."""
+    codes = sorted({finding.code for finding in report.findings})
+    run = {
+        "tool": {
+            "driver": {
+                "name": "sepconv",
+                "semanticVersion": __version__,
+                "rules": [_rule(code) for code in codes],
+            }
+        },
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(finding, codes) for finding in report.findings],
+    }
+    yield json.dumps({"version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+def _rule(code: str) -> dict[str, Any]:
+    rule = RULES[code]
+    return {
+        "id": code,
+        "shortDescription": {"text": rule.title},
+        "fullDescription": {"text": rule.why},
+        "help": {"text": f"{rule.why}\n\nwrong:\n{rule.wrong}\nright:\n{rule.right}"},
+        "defaultConfiguration": {"level": rule.severity},
+    }
+
+
+def _result(finding: Finding, codes: list[str]) -> dict[str, Any]:
+    help = f"; {finding.help}" if finding.help else ""
+    result: dict[str, Any] = {
+        "ruleId": finding.code,
+        "ruleIndex": codes.index(finding.code),
+        "level": finding.severity,
+        "message": {"text": finding.message + help},
+        "locations": [_location(finding.file, finding.span)],
+    }
+    related = [
+        {**_location(finding.file, note.span), "message": {"text": note.message}}
+        for note in finding.notes
+        if note.span
+    ]
+    return {**result, "relatedLocations": related} if related else result
+
+
+def _location(file: str, span: Span) -> dict[str, Any]:
+    region = {
+        "startLine": span.line,
+        "startColumn": span.column,
+        "endLine": span.end_line,
+        "endColumn": span.end_column,
+    }
+    place = {"artifactLocation": {"uri": quote(file.replace("\\", "/"))}, "region": region}
+    return {"physicalLocation": place}

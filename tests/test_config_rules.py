@@ -1,0 +1,30 @@
+"""The table of codes: each example shows its own code and no other error."""
+
+from __future__ import annotations
+
+import pytest
+
+from sepconv import config
+from sepconv.config.codes import RULES
+
+
+def codes(text: str) -> set[str]:
+    return {finding.code for finding in config.validate(text.encode(), "rule.yaml").findings}
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_wrong_example_has_the_code(code: str) -> None:
+    assert codes(RULES[code].wrong) == {code}
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_right_example_has_no_finding(code: str) -> None:
+    assert codes(RULES[code].right) == set()
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_explanation_is_whole(code: str) -> None:
+    rule = RULES[code]
+    assert rule.title and not rule.title.endswith(".")
+    assert rule.why.endswith((".", ")"))
+    assert rule.severity in ("error", "warning")
