@@ -97,12 +97,13 @@ def test_names_are_those_of_keras() -> None:
     assert len(CANONICAL) == 30
 
 
-@pytest.mark.parametrize("name", CANONICAL)
+def test_threshold_of_the_module_is_a_function_of_its_parameters() -> None:
+    assert activations.threshold([0.5, 2.0], 1.0, -5.0).tolist() == [-5, 2]
+
+
+@pytest.mark.parametrize("name", [name for name in CANONICAL if name != "threshold"])
 def test_module_holds_each_activation_under_its_name(name: str) -> None:
     held = getattr(activations, name)
-    if name == "threshold":
-        assert held([0.5, 2.0], 1.0, -5.0).tolist() == [-5, 2]
-        return
     assert held == activations.get(name)
     assert hash(held) == hash(activations.get(name))
     assert held.name == name
@@ -279,8 +280,6 @@ def test_empty_arrays_stay_empty(name: str, shape: tuple[int, ...]) -> None:
 def test_any_layout_gives_the_same_values(name: str, layout: Any) -> None:
     x = layout(np.random.default_rng(1).normal(size=(4, 5, 6)).astype(np.float32))
     before = x.copy()
-    if x.ndim == 0 and name != "relu":
-        return
     y = activations.get(name)(x)
     assert y.tobytes() == activations.get(name)(np.array(x, "f4", order="C")).tobytes()
     assert y.shape == x.shape

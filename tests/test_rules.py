@@ -139,13 +139,17 @@ def test_schema_accepts_what_the_rule_accepts(rule: Any, value: Any, kept: Any) 
         assert jsonschema.Draft7Validator(rule.schema()).is_valid(value)
 
 
-@pytest.mark.parametrize(("rule", "value", "told"), REFUSED, ids=names(REFUSED))
+# JSON has no NaN, 1.0 is an integer to JSON Schema (the config reader is stricter), and the insides
+# of an array of values are left to the rule.
+REFUSED_IN_JSON = [
+    (rule, value, told)
+    for rule, value, told in REFUSED
+    if not isinstance(value, (float, *NO_JSON)) and not isinstance(rule, Values)
+]
+
+
+@pytest.mark.parametrize(("rule", "value", "told"), REFUSED_IN_JSON, ids=names(REFUSED_IN_JSON))
 def test_schema_refuses_what_the_rule_refuses(rule: Any, value: Any, told: str) -> None:
-    # JSON has no NaN, 1.0 is an integer to JSON Schema (the config reader is stricter), and the
-    # insides of an array of values are left to the rule.
-    special = isinstance(value, float) or isinstance(rule, Values) or isinstance(value, NO_JSON)
-    if special or (isinstance(value, list) and any(isinstance(v, float) for v in value)):
-        return
     assert not jsonschema.Draft7Validator(rule.schema()).is_valid(value)
 
 
