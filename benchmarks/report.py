@@ -149,7 +149,8 @@ def plot(results: Results, machine: dict[str, Any], path: Path) -> None:
     )
     for axis, threads in zip(axes[:, 0], counts, strict=True):
         _plot_threads(axis, results, threads)
-    axes[0, 0].legend(ncols=4, fontsize=8)
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=8, fontsize=8)
     figure.suptitle(f"{machine['cpu']} · {machine['date'][:10]}", fontsize=9)
     figure.savefig(path, dpi=130)
     pyplot.close(figure)
