@@ -14,7 +14,6 @@ class InputSpec:
         ndim: the rank, or None for any.
         min_ndim: the smallest rank, or None.
         axes: axis -> size, for the axes of a fixed size.
-        shape: the whole shape, None where a size is open; or None for any.
     """
 
     def __init__(
@@ -22,12 +21,10 @@ class InputSpec:
         ndim: int | None = None,
         min_ndim: int | None = None,
         axes: Mapping[int, int | None] | None = None,
-        shape: tuple[int | None, ...] | None = None,
     ) -> None:
-        self.ndim = ndim if shape is None else len(shape)
+        self.ndim = ndim
         self.min_ndim = min_ndim
         self.axes = dict(axes or {})
-        self.shape = shape
 
     def check(self, shape: tuple[int | None, ...], layer: str) -> None:
         """Raise ValidationError when an input of `shape` does not suit the layer so named."""
@@ -49,16 +46,6 @@ class InputSpec:
                     f"expected axis {axis} of input shape to have value {size}, "
                     f"but received input with shape {shape}",
                 )
-
-        if self.shape is not None:
-            self._check_whole(self.shape, shape, layer)
-
-    def _check_whole(
-        self, expected: tuple[int | None, ...], shape: tuple[int | None, ...], layer: str
-    ) -> None:
-        for known, size in zip(expected, shape, strict=True):
-            if known is not None and size is not None and known != size:
-                self._refuse(layer, f"expected shape={expected}, found shape={shape}")
 
     def _refuse(self, layer: str, reason: str) -> None:
         raise ValidationError(

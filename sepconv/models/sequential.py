@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +13,6 @@ from sepconv.errors import ValidationError, shown
 from sepconv.layers import building
 from sepconv.layers.base import Layer
 from sepconv.layers.input_layer import InputLayer
-from sepconv.layers.input_spec import InputSpec
 from sepconv.layers.rules import Shape, standardize_shape
 from sepconv.layers.symbolic import SymbolicTensor
 from sepconv.models.registry import deserialize, registry, serialize
@@ -109,7 +109,8 @@ class Sequential(Layer):
                 f"Sequential model '{self.name}' has already been configured to use input shape "
                 f"{first.batch_shape}. You cannot build it with input_shape {shape}"
             )
-        self.compute_output_shape(shape)  # refuses a bad shape before a layer is built for it
+        with suppress(NotImplementedError):
+            self.compute_output_shape(shape)  # refuses a bad shape before a layer is built for it
         self._reconnect()
 
     def _reconnect(self) -> None:
@@ -123,10 +124,13 @@ class Sequential(Layer):
             if isinstance(layer, InputLayer):
                 self._outputs = layer.output
                 self._build_shape = layer.batch_shape
-                self.input_spec = InputSpec(shape=(None, *layer.batch_shape[1:]))
             elif self._outputs is not None:
-                self._outputs = layer(self._outputs)
-                self.built = True
+                try:
+                    self._outputs = layer(self._outputs)
+                except NotImplementedError:  # a layer of the user's own that tells no shapes:
+                    self._outputs = None  # those from here on are built by the first call
+                else:
+                    self.built = True
 
     # --- calling -------------------------------------------------------------------------------
 

@@ -75,7 +75,7 @@ def deserialize(config: Any) -> Any:
     name, _ = unpack(config, "object")
     if name in ("DTypePolicy", "FloatDTypePolicy"):
         return dtypes.get(config)
-    if name == "function":
+    if name == "function" or (name in activations.LAYERS and name not in layers.registry):
         return activations.registry.get(config)
     for kind in KINDS:
         if name in kind:
