@@ -37,4 +37,4 @@ def explained(code: str) -> str:
 
 def _indented(text: str) -> str:
     lines = (line.replace("\x07", "\\x07").expandtabs(4) for line in text.splitlines())
-    return "".join(f"    {line}\n" for line in lines)
+    return "".join(f"    {line if len(line) <= 100 else line[:99] + '…'}\n" for line in lines)

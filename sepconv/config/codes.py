@@ -115,6 +115,12 @@ RULES: dict[str, Rule] = {
         _layer('name: "\\ud800"'),
         _layer('name: "conv"'),
     ),
+    "SC014": Rule(
+        "too many findings",
+        "A document lists its first 500 findings. Mend them, then validate again.",
+        f"SeparableConv1D: {{{', '.join(f'argument_{n}: 1' for n in range(500))}}}\n",
+        _LAYER,
+    ),
     "SC101": Rule(
         "unknown class or function",
         "Names are looked up among the built-in layers, initializers, activations, regularizers "

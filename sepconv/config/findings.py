@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from sepconv.config.codes import RULES
+from sepconv.config.limits import MAX_FINDINGS
 from sepconv.config.nodes import Path, Span, pointer
 
 Severity: TypeAlias = Literal["error", "warning"]
@@ -59,11 +60,20 @@ class Findings:
         if severity == "error":
             self.refused.add(path)
             self.spoiled.update(path[:depth] for depth in range(len(path) + 1))
+        if self.is_full:
+            return
         finding = Finding(
             code, severity, message, self.file, span, pointer(path), help, notes, self.document
         )
         if not any((f.code, f.span, f.message) == (code, span, message) for f in self.found[-50:]):
             self.found.append(finding)  # an aliased node is reported once, where it is written
+            if self.is_full:
+                message = f"more than {MAX_FINDINGS} findings; the others are not listed"
+                self.found.append(Finding("SC014", "error", message, self.file, span))
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.found) >= MAX_FINDINGS
 
     def spoils(self, path: Path) -> bool:
         """Tell whether there is an error at `path` or below it."""

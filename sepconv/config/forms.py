@@ -19,7 +19,9 @@ from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Span, Table
 from sepconv.declaration import Argument
 from sepconv.registry import Registry, registered
 
-LONG_FORM = frozenset({"class_name", "config", "module", "registered_name", "build_config"})
+LONG_FORM = frozenset(
+    {"class_name", "config", "module", "registered_name", "build_config", "compile_config"}
+)
 ENVELOPE = frozenset({"format", "defaults", "$schema"})  # beside the class at a document's root
 
 

@@ -93,9 +93,8 @@ def declared(registry: Registry[Any], name: str) -> dict[str, Argument[Any, Any]
     """Return the arguments of the class called `name`; None when it declares none itself."""
     if registry is activations.registry and name in _ACTIVATION_LAYERS:
         return _of_activation_layer(name)
-    found = registry[name] if name in registry or name in registered else None
-    arguments = getattr(found, "arguments", None)
-    return None if arguments is None else dict(arguments)
+    found: Any = registry[name] if name in registry or name in registered else None
+    return dict(found.arguments) if getattr(found, "declares_all", False) else None
 
 
 def _of_activation_layer(name: str) -> dict[str, Argument[Any, Any]]:

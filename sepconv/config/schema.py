@@ -28,11 +28,14 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 ROOT = "sepconv.schema.json"
 NETWORK_FILE = "network.schema.json"
 
+_LAYER = "layers."
+
 # What Keras's long form holds beside a class's name and arguments; nothing reads it.
 _LONG_FORM: Schema = {
     "module": {"type": ["string", "null"], "description": "Keras's module; never imported"},
     "registered_name": {"type": ["string", "null"], "description": "`package>Name`, if any"},
     "build_config": {"type": ["object", "null"], "description": "what Keras built it with"},
+    "compile_config": {"type": ["object", "null"], "description": "how Keras trained it"},
 }
 _OWN = {"^x-": {"description": "the user's own; nothing reads it"}}
 
@@ -78,8 +81,10 @@ def kind_schema(registry: Registry[Any]) -> Schema:
     """Return the schema of an object of a kind in all its forms: a name, short or long."""
     classes = {name: _class_name(registry, name) for name in class_names(registry)}
     definitions = {
-        class_name: _arguments(class_name, declared(registry, name), _about(registry, name))
-        for name, class_name in classes.items()
+        target: _arguments(
+            target.removeprefix(_LAYER), declared(registry, name), _about(registry, name)
+        )
+        for name, target in classes.items()
     }
     return {
         "$schema": DRAFT,
@@ -170,6 +175,7 @@ def _sequential() -> Schema:
                 "description": "the shape that Keras built it with, the batch included",
             },
         },
+        "patternProperties": _OWN,
         "additionalProperties": False,
         "required": ["layers"],
     }
@@ -251,6 +257,7 @@ def _arguments(
         "description": summary,
         "type": ["object", "null"],
         "properties": {key: _argument(declared) for key, declared in arguments.items()},
+        "patternProperties": _OWN,
         "additionalProperties": False,
         "required": [key for key, a in arguments.items() if a.default is REQUIRED],
     }
@@ -271,9 +278,10 @@ def _plain(value: Any) -> Any:
 
 
 def _class_name(registry: Registry[Any], name: str) -> str:
-    if name not in registry:
-        return name  # the user's own, or a layer of Keras that is an activation
-    return str(getattr(registry[name], "__name__", name))
+    if name in registry:
+        return str(getattr(registry[name], "__name__", name))
+    # A layer of Keras that is an activation may be called as the activation's class is.
+    return name if name in registered else _LAYER + name
 
 
 def _about(registry: Registry[Any], name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -50,6 +51,8 @@ def check(root: Node, findings: Findings) -> None:
     """Add what the schema refuses of the document `root`."""
     seen: set[tuple[Path, str]] = set()
     for error in _validator(tuple(registered)).iter_errors(root.data()):
+        if findings.is_full:
+            break
         path: Path = tuple(error.absolute_path)
         place = path, str(error.validator)
         is_told = error.instance is UNREAD or (path in findings.refused and place[1] == "type")
@@ -92,10 +95,9 @@ def _report(broken: Broken, root: Node, findings: Findings) -> None:
 
 def _report_keys(broken: Broken, root: Node, findings: Findings) -> None:
     known = broken.schema.get("properties", {})
-    has_own = "patternProperties" in broken.schema
+    patterns = broken.schema.get("patternProperties", {})
     for key in broken.value:
-        is_own = has_own and (key.startswith("x-") or ">" in key)
-        if key in known or is_own:
+        if key in known or any(re.search(pattern, key) for pattern in patterns):
             continue
         path = (*broken.path, key)
         if broken.title in _KINDS or broken.title == "defaults":

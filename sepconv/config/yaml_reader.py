@@ -199,6 +199,7 @@ class _Composer:
         event = self.events.peek_next()
         span = event_span(event)
         node = self.node(path, depth + 1)
+        self.size -= node.size  # values are counted, keys are not
         if isinstance(node, Scalar) and isinstance(node.value, str):
             return node.value, span, node.plain == "<<"
         refused = isinstance(node, Scalar) and node.value is UNREAD

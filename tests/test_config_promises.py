@@ -1,0 +1,103 @@
+"""Loading a config runs no code, imports nothing, opens nothing else and reaches no network."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent / "configs"
+
+# Runs in a process of its own: an audit hook cannot be taken away again.
+AUDIT = """
+import json, sys
+import sepconv
+from sepconv import config
+from sepconv.errors import ConfigError
+
+paths = json.loads(sys.argv[1])
+for path in paths[:3]:  # what is imported at first use is imported now
+    try:
+        config.load(path)
+    except ConfigError:
+        pass
+
+now, seen = None, []
+FORBIDDEN = ("exec", "compile", "import", "os.", "subprocess.", "socket.", "shutil.", "ctypes.",
+             "pickle.", "urllib.", "marshal.", "code.__new__", "mmap.")
+
+def hook(event, arguments):
+    if now is None:
+        return
+    if event == "open" and arguments[0] != now or event.startswith(FORBIDDEN):
+        seen.append([now, event, repr(arguments)[:200]])
+
+sys.addaudithook(hook)
+for now in paths:
+    try:
+        config.load(now)
+    except ConfigError:
+        pass
+now = None
+print(json.dumps(seen))
+"""
+
+HOSTILE = {
+    "os_system.yaml": "!!python/object/apply:os.system ['echo hi']\n",
+    "python_name.yaml": "SeparableConv1D: {filters: 4, kernel_size: 3, "
+    "activation: !!python/name:os.system }\n",
+    "target.yaml": "SeparableConv1D: {filters: 4, kernel_size: 3, "
+    "activation: {_target_: os.system, command: echo}}\n",
+    "lambda.json": '{"class_name": "SeparableConv1D", "config": {"filters": 4, "kernel_size": 3, '
+    '"activation": {"class_name": "__lambda__", "config": {"value": "4wEAAAA="}}}}',
+    "module.json": '{"module": "os", "class_name": "system", "config": {"command": "echo hi"}, '
+    '"registered_name": "os>system"}',
+    "function.json": '{"class_name": "SeparableConv1D", "config": {"filters": 4, "kernel_size": 3,'
+    '"activation": {"module": "builtins", "class_name": "function", "config": "eval"}}}',
+    "numpy.json": '{"class_name": "SeparableConv1D", "config": {"filters": 4, "kernel_size": 3, '
+    '"bias_initializer": {"class_name": "__numpy__", "config": {"value": [1], "dtype": "O"}}}}',
+    "include.yaml": "SeparableConv1D: {<<: !include /etc/passwd, filters: 4, kernel_size: 3}\n",
+    "ref.yaml": "SeparableConv1D: {$ref: 'http://127.0.0.1:9/x.json', filters: 4}\n",
+    "schema.yaml": "$schema: http://127.0.0.1:9/schema.json\n"
+    "SeparableConv1D: {filters: 4, kernel_size: 3}\n",
+    "environment.yaml": "SeparableConv1D: {filters: 4, kernel_size: 3, name: '${HOME}'}\n",
+}
+
+
+def test_loading_touches_nothing_but_the_file(tmp_path: Path) -> None:
+    for name, text in HOSTILE.items():
+        (tmp_path / name).write_text(text)
+    corpus = [p for p in FOLDER.glob("*/*") if p.suffix in (".yaml", ".json")]
+    # What the library imports when it is first needed: for weights, bfloat16, suggestions.
+    warm = [
+        FOLDER / "valid" / "sequential.yaml",
+        FOLDER / "invalid" / "unknown_argument.yaml",
+        FOLDER / "valid" / "dtype_long.yaml",
+    ]
+    paths = [str(path) for path in (*warm, *corpus, *sorted(tmp_path.iterdir()))]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", AUDIT, json.dumps(paths)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) == []
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_file_is_refused_or_plain_data(name: str, tmp_path: Path) -> None:
+    from sepconv import config
+    from sepconv.errors import ConfigError
+
+    path = tmp_path / name
+    path.write_text(HOSTILE[name])
+    if name == "schema.yaml":  # a key for editors, which nothing here follows
+        assert config.load(path).filters == 4
+    elif name == "environment.yaml":
+        assert config.load(path).name == "${HOME}"
+    else:
+        with pytest.raises(ConfigError):
+            config.load(path)
