@@ -14,7 +14,9 @@ template <class T> struct ChannelsLast {
   // one stream. Longer kernels reread a row often enough to pay for a copy without cache conflicts.
   static constexpr int64_t in_place_taps = 12;
   static constexpr int copy_vectors = 4;  // 256 B of a row at a time
-  static constexpr int64_t h_bytes = 400 << 10;  // flat between 200 and 800 KiB
+  // Of H and of the pointwise weights, at most one stays in L2 from strip to strip. Flat between
+  // 200 and 800 KiB; weights that would not stay anyway are read half as often at the upper end.
+  static constexpr int64_t h_bytes = 400 << 10, kept_weights = 1 << 20;
   static constexpr int64_t copy_bytes = 1 << 20;
 
   const Plan& plan;
@@ -30,7 +32,9 @@ template <class T> struct ChannelsLast {
   static int64_t h_block(const Plan& p) { return ceil_div(p.depth(), vl) * gemm_rows * vl; }
 
   static int64_t strip(const Plan& p) {
-    const int64_t by_h = h_bytes / int64_t(h_block(p) * sizeof(T)) * gemm_rows;
+    const int64_t weights = p.depth() * p.filters * int64_t(sizeof(T));
+    const int64_t bytes = weights > kept_weights ? 2 * h_bytes : h_bytes;
+    const int64_t by_h = bytes / int64_t(h_block(p) * sizeof(T)) * gemm_rows;
     const int64_t by_copy = copy_bytes / (copied_step(p) * copy_vectors * vector_bytes);
     return larger<int64_t>(smaller(by_h, by_copy) / gemm_rows, 1) * gemm_rows;
   }

@@ -40,18 +40,22 @@ static void gemm_block(const GemmBlock<T>& g) {
 
   const T* a = g.a;
   const T* b = g.b;
-  for (int64_t left = g.depth; left > 0; left -= vl, a += gemm_rows * vl) {
-    const int64_t n = smaller<int64_t>(left, vl);
-#pragma GCC unroll 4
-    for (int64_t k = 0; k < n; k++, b += gemm_columns<T>) {
-      Vec<T> w[vectors];
-      SEPCONV_UNROLL for (int j = 0; j < vectors; j++) w[j] = load(b + j * vl);
-      SEPCONV_UNROLL for (int i = 0; i < rows; i++) {
-        const Vec<T> h = splat(a[i * vl + k]);
-        SEPCONV_UNROLL for (int j = 0; j < vectors; j++) sum[i][j] += h * w[j];
-      }
+  auto add = [&](int64_t k) __attribute__((always_inline)) {
+    Vec<T> w[vectors];
+    SEPCONV_UNROLL for (int j = 0; j < vectors; j++) w[j] = load(b + j * vl);
+    SEPCONV_UNROLL for (int i = 0; i < rows; i++) {
+      const Vec<T> h = splat(a[i * vl + k]);
+      SEPCONV_UNROLL for (int j = 0; j < vectors; j++) sum[i][j] += h * w[j];
     }
+    b += gemm_columns<T>;
+  };
+  constexpr int unrolled = smaller(vl, 4);
+  int64_t left = g.depth;
+  for (; left >= vl; left -= vl, a += gemm_rows * vl) {
+    for (int k = 0; k < vl; k += unrolled)
+      SEPCONV_UNROLL for (int u = 0; u < unrolled; u++) add(k + u);
   }
+  for (int64_t k = 0; k < left; k++) add(k);
 
   if (g.clamp) {
     const Vec<T> low = splat(g.low), high = splat(g.high);

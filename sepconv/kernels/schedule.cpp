@@ -10,7 +10,7 @@ static int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 static int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
 // Below this many operations a cold parallel region (27 to 60 us) costs more than it saves.
-constexpr double serial_work = 1.5e6;
+constexpr double serial_work = 4e6;
 // A job or a chunk's share of a thread: tens of milliseconds with AVX-512, a quarter of a second
 // on the baseline. Beyond it Ctrl-C would wait.
 constexpr double job_work = 2e9, chunk_work = 5e9;

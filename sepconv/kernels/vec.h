@@ -39,9 +39,9 @@ template <class T> using Vec = typename Lanes<T>::vec;
 template <class T> using Mask = typename Lanes<T>::mask;
 template <class T> constexpr int lanes = vector_bytes / int(sizeof(T));
 
-template <class T> SEPCONV_INLINE T smaller(T a, T b) { return a < b ? a : b; }
-template <class T> SEPCONV_INLINE T larger(T a, T b) { return a > b ? a : b; }
-SEPCONV_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+template <class T> SEPCONV_INLINE constexpr T smaller(T a, T b) { return a < b ? a : b; }
+template <class T> SEPCONV_INLINE constexpr T larger(T a, T b) { return a > b ? a : b; }
+SEPCONV_INLINE constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 template <class T> SEPCONV_INLINE Vec<T> load(const T* p) {
   Vec<T> v;
