@@ -25,7 +25,7 @@ from typing import (
     overload,
 )
 
-from sepconv.errors import ValidationError, nearest, shown
+from sepconv.errors import ValidationError, shown, suggestion
 
 REQUIRED: Any = inspect.Parameter.empty
 
@@ -99,15 +99,24 @@ class Declared:
     """A class whose constructor, checks and config come from its declared arguments."""
 
     arguments: ClassVar[Mapping[str, Argument[Any, Any]]] = MappingProxyType({})
+    # False for a user's class with a constructor of its own, which may take anything.
+    declares_all: ClassVar[bool] = True
     __signature__: ClassVar[inspect.Signature]
+    _declared_signature: ClassVar[inspect.Signature] = inspect.Signature()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         own = {name: a for name, a in vars(cls).items() if isinstance(a, Argument)}
-        if not own and "__init__" in vars(cls):
-            return  # a user's subclass with a constructor of its own keeps its own signature
         cls.arguments = MappingProxyType({**cls.arguments, **own})
-        cls.__signature__ = _signature(cls.arguments)
+        cls._declared_signature = _signature(cls.arguments)
+        if own:
+            cls.declares_all = True
+        elif "__init__" in vars(cls):
+            cls.declares_all = False
+        if cls.declares_all:
+            cls.__signature__ = cls._declared_signature
+        elif "__init__" in vars(cls):
+            cls.__signature__ = _without_self(vars(cls)["__init__"])
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         given = self._bind(args, kwargs)
@@ -144,15 +153,21 @@ class Declared:
     def _bind(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         unknown = {name: value for name, value in kwargs.items() if name not in cls.arguments}
         if unknown:
-            guess = nearest(next(iter(unknown)), cls.arguments)
             raise ValidationError(
                 f"Unrecognized keyword arguments passed to {cls.__name__}: {shown(unknown)}"
-                + (f"; did you mean `{guess}`?" if guess else "")
+                f"{suggestion(next(iter(unknown)), cls.arguments)}"
             )
         try:
-            return cls.__signature__.bind(*args, **kwargs).arguments
+            return cls._declared_signature.bind(*args, **kwargs).arguments
         except TypeError as error:
-            raise TypeError(f"{cls.__name__}(): {error}; it takes {cls.__signature__}") from None
+            raise TypeError(
+                f"{cls.__name__}(): {error}; it takes {cls._declared_signature}"
+            ) from None
+
+
+def _without_self(constructor: Any) -> inspect.Signature:
+    signature = inspect.signature(constructor)
+    return signature.replace(parameters=list(signature.parameters.values())[1:])
 
 
 def _signature(arguments: Mapping[str, Argument[Any, Any]]) -> inspect.Signature:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import itertools
+import reprlib
 from collections.abc import Iterable
+from typing import Any
 
 MAX_SHOWN = 200  # characters of a refused value that an error text repeats
 
@@ -38,8 +41,8 @@ def shown(value: object, limit: int = MAX_SHOWN) -> str:
     >>> shown("a\\nb")
     "'a\\\\nb'"
     """
-    # A long string or container is cut before it is formatted: repr of 1 GB costs 1 GB.
-    text = repr(value[:limit]) if isinstance(value, (str, bytes)) else repr(value)
+    # Cut before it is formatted: the repr of a text of 1 GB, or of a deep tree, costs as much.
+    text = repr(value[:limit]) if isinstance(value, (str, bytes)) else _brief.repr(value)
     text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text[: limit + 1])
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
@@ -64,6 +67,27 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     if guess is not None:
         return f"; did you mean `{guess}`?"
     return f"; there are: {', '.join(known)}" if known else ""
+
+
+class _Brief(reprlib.Repr):
+    """repr of the outer six levels and the first 50 items of each, keys in their own order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxarray = 50
+        self.maxstring = self.maxlong = self.maxother = MAX_SHOWN
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        if level <= 0:
+            return "{...}"
+        items = [
+            f"{self.repr1(key, level - 1)}: {self.repr1(value, level - 1)}"
+            for key, value in itertools.islice(x.items(), 50)
+        ]
+        return "{" + ", ".join(items + ["..."] * (len(x) > 50)) + "}"
+
+
+_brief = _Brief()
 
 
 def _plain(name: str) -> str:

@@ -30,7 +30,11 @@ AT_HOME = {"yaml": {"config"}, "jsonschema": {"config"}, "referencing": {"config
 
 
 def modules() -> list[Path]:
-    return [path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE]
+    return [
+        path
+        for path in PACKAGE.rglob("*.py")
+        if path.name != "__init__.py" or path.parent != PACKAGE
+    ]
 
 
 def part(path: Path) -> str:
@@ -66,7 +70,9 @@ def test_module_imports_only_from_below(path: Path) -> None:
 
 @pytest.mark.parametrize("library", AT_HOME)
 def test_library_stays_in_its_part(library: str) -> None:
-    users = {part(path) for path in modules() if library in {n.split(".")[0] for n in imported(path)}}
+    users = {
+        part(path) for path in modules() if library in {n.split(".")[0] for n in imported(path)}
+    }
     assert users == AT_HOME[library]
 
 

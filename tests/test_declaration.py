@@ -11,6 +11,7 @@ import pytest
 
 from sepconv.declaration import REQUIRED, Argument, Declared, argument
 from sepconv.errors import ValidationError
+from sepconv.initializers import Initializer
 from sepconv.rules import Choice, Count, Number, Size1D
 
 
@@ -120,3 +121,18 @@ def test_own_constructor_below_a_declared_class_keeps_its_arguments() -> None:
 
 def test_repr_shows_the_values() -> None:
     assert repr(Kernel(3)) == "Kernel(label='a', size=(3,), scale=1.0)"
+
+
+def test_users_constructor_keeps_its_own_signature() -> None:
+    class Ramp(Initializer):
+        def __init__(self, width: float, *, rise: float = 1.0) -> None:
+            super().__init__()
+            self.width, self.rise = width, rise
+
+    class Steep(Ramp):
+        pass
+
+    for cls in (Ramp, Steep):
+        assert str(inspect.signature(cls)) == "(width: 'float', *, rise: 'float' = 1.0)"
+        assert not cls.declares_all
+        assert cls(2.0).width == 2.0
