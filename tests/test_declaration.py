@@ -133,6 +133,6 @@ def test_users_constructor_keeps_its_own_signature() -> None:
         pass
 
     for cls in (Ramp, Steep):
-        assert str(inspect.signature(cls)) == "(width: 'float', *, rise: 'float' = 1.0)"
+        assert str(inspect.signature(cls)) == "(width: 'float', *, rise: 'float' = 1.0) -> 'None'"
         assert not cls.declares_all
         assert cls(2.0).width == 2.0
