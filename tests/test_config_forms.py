@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +209,7 @@ def test_dump_of_what_cannot_be_read_back_writes_nothing(tmp_path: Path) -> None
     made = sepconv.SeparableConv1D(4, 3, activation=np.tanh)
     with pytest.raises(ValueError, match="cannot be written to a config"):
         config.dump(made, tmp_path / "a.yaml")
-    assert os.listdir(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_dump_replaces_a_file_whole(tmp_path: Path) -> None:
@@ -218,7 +217,7 @@ def test_dump_replaces_a_file_whole(tmp_path: Path) -> None:
     path.write_text("old")
     config.dump(sepconv.SeparableConv1D(4, 3), path)
     assert config.load(path).filters == 4
-    assert os.listdir(tmp_path) == ["a.yaml"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_load_takes_weights(tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def test_shapes_come_with_their_source() -> None:
 kws.yaml:5:38: error[SC310] kernel spans 65 steps (=(9-1)·8+1), input has 49, padding=valid
   |
 5 |     - SeparableConv1D: {filters: 64, kernel_size: 9, dilation_rate: 8}
-  |                                      ^^^^^^^^^^^ help: shorten the kernel, or write `padding: same`
+  |                                      ^^^^^^^^^^^ help: shorten the kernel, or \
+write `padding: same`
   |  note: 49 steps come from `SeparableConv1D` at kws.yaml:4:7
 1 error in 1 of 4 files. Explain one: sepconv rule SC310
 """

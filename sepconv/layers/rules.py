@@ -7,7 +7,7 @@ from typing import Any
 from sepconv import dtypes
 from sepconv.errors import ValidationError, shown
 from sepconv.layers.keras_config import DATA_FORMATS, default_data_format
-from sepconv.rules import MAX_SIZE, Choice, Kept, ObjectOf, is_int
+from sepconv.rules import MAX_SIZE, Choice, Kept, Nullable, ObjectOf, is_int
 
 Shape = tuple[int | None, ...]
 
@@ -79,7 +79,7 @@ class DataFormat(Kept):
         return str(text)
 
     def schema(self) -> dict[str, Any]:
-        return {"enum": [*DATA_FORMATS, None]}
+        return Nullable(Choice(*DATA_FORMATS, any_case=True)).schema()
 
 
 class Padding(Choice):
