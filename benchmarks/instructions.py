@@ -1,7 +1,7 @@
 """Instructions a call, counted by callgrind: the figure that does not depend on noise.
 
 `python -m benchmarks.instructions` compares with the counts kept in instructions.json and exits 1
-when one has grown by more than 2 %; `--write` keeps the new ones. Valgrind knows no AVX-512, so the
+when one has grown by more than 3 %; `--write` keeps the new ones. Valgrind knows no AVX-512, so the
 AVX2 kernels are counted, on one thread.
 """
 
@@ -26,8 +26,9 @@ from benchmarks.workloads import BY_NAME
 KEPT = Path(__file__).with_name("instructions.json")
 ISA = "avx2"
 COUNTED = ("kws_b1", "quartz_b1_k33", "page")
-FEW, MANY = 2, 6  # calls; the difference leaves start-up and the first call's packing out
-TOLERANCE = 0.02  # interpreters and compilers of one minor version differ by less
+# Calls: the difference leaves out start-up, packing, and the calls in which CPython specialises.
+FEW, MANY = 16, 24
+TOLERANCE = 0.03  # four counts of `page`, nearly all interpreter, spread by 1.8 %
 
 # Run under callgrind: a built layer, called as often as the argument says.
 SCRIPT = """
@@ -98,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def grown(counts: dict[str, int], kept: dict[str, int]) -> list[str]:
     """The workloads whose count has grown by more than the tolerance.
 
-    >>> grown({"a": 103, "b": 90}, {"a": 100, "b": 100})
+    >>> grown({"a": 104, "b": 90}, {"a": 100, "b": 100})
     ['a']
     """
     return [name for name, n in counts.items() if name in kept and n > kept[name] * (1 + TOLERANCE)]
