@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,9 +13,18 @@ import numpy as np
 import pytest
 
 from sepconv import SeparableConv1D, Sequential
-from sepconv.layers import Layer
+from sepconv.layers import Layer, state
+from sepconv.layers.variable import frozen
 
 THREADS = 8
+
+
+@pytest.fixture(autouse=True)
+def threads_switch_all_the_time() -> Iterator[None]:
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
 
 
 def at_once(function: Any, threads: int = THREADS) -> list[Any]:
@@ -46,10 +56,33 @@ def test_first_call_of_a_network_from_many_threads_builds_once() -> None:
     assert {y.tobytes() for y in outputs} == {model(x).tobytes()}
 
 
-@pytest.mark.parametrize("deep", [False, True], ids=["layer", "network"])
-def test_calls_during_set_weights_see_old_or_new_never_a_mix(deep: bool) -> None:
-    layers = [SeparableConv1D(4, 2, name=name, padding="same") for name in "ab"]
-    model: Layer = Sequential(layers) if deep else layers[0]
+class Direct(Layer):
+    """Reads its weight's value itself, instead of packing it."""
+
+    def build(self, input_shape: Any) -> None:
+        self.shift = self.add_weight((1,), "zeros", name="shift")
+
+    def call(self, inputs: Any) -> Any:
+        return inputs * 4 + self.shift.value
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return tuple(input_shape)
+
+
+def packing(name: str) -> Layer:
+    return SeparableConv1D(4, 2, name=name, padding="same")
+
+
+NETWORKS: dict[str, Any] = {
+    "layer": lambda: packing("a"),
+    "network": lambda: Sequential([packing("a"), packing("b")]),
+    "network of layers that do not pack": lambda: Sequential([Direct() for _ in range(6)]),
+}
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_calls_during_set_weights_see_old_or_new_never_a_mix(kind: str) -> None:
+    model: Layer = NETWORKS[kind]()
     x = np.ones((1, 6, 4), "float32")
     model.build(x.shape)
     # Every weight of a generation has its value, so a mix gives a sum that neither has.
@@ -64,7 +97,7 @@ def test_calls_during_set_weights_see_old_or_new_never_a_mix(deep: bool) -> None
     def act(number: int) -> set[bytes]:
         seen: set[bytes] = set()
         if number == 0:
-            for turn in range(400):
+            for turn in range(2000):
                 model.set_weights(generations[turn % 2])
             done.set()
         while not done.is_set():
@@ -73,6 +106,54 @@ def test_calls_during_set_weights_see_old_or_new_never_a_mix(deep: bool) -> None
 
     seen = set().union(*at_once(act, 4))
     assert seen <= allowed
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_call_that_meets_half_set_weights_waits_for_the_others(kind: str) -> None:
+    model: Layer = NETWORKS[kind]()
+    x = np.ones((1, 6, 4), "float32")
+    model.build(x.shape)
+    model(x)
+    outputs: list[Any] = []
+    caller = threading.Thread(target=lambda: outputs.append(model(x)))
+
+    def one_by_one() -> Iterator[Any]:
+        for number, variable in enumerate(model.weights):
+            if number == 1:
+                caller.start()
+                caller.join(0.2)
+                assert outputs == []
+            yield frozen(np.ones(variable.shape), variable.dtype)
+
+    state.replace(model, model.weights, one_by_one())
+    caller.join()
+    assert (outputs[0] == model(x)).all()
+
+
+def test_weights_set_in_the_middle_of_a_network_are_used_from_its_start() -> None:
+    class Paused(Layer):
+        """Sets the network's weights, in another thread, the first time it is called."""
+
+        def call(self, inputs: Any) -> Any:
+            if weights := pending:
+                thread = threading.Thread(target=model.set_weights, args=(weights.pop(),))
+                thread.start()
+                thread.join()
+            return inputs
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return tuple(input_shape)
+
+    pending: list[list[Any]] = []
+    model = Sequential([SeparableConv1D(4, 2), Paused(), SeparableConv1D(4, 2)])
+    x = np.ones((1, 6, 4), "float32")
+    model(x)
+    new = [np.ones_like(w) for w in model.get_weights()]
+    pending.append(new)
+    during = model(x)
+    assert not pending
+    assert (during == model(x)).all()
+    assert all((a == b).all() for a, b in zip(model.get_weights(), new, strict=True))
 
 
 def test_losses_of_calls_at_once_do_not_meet() -> None:
@@ -94,7 +175,7 @@ def test_losses_of_calls_at_once_do_not_meet() -> None:
 
 
 FORK = """
-import os, threading
+import os, signal, threading
 import numpy as np
 from sepconv import SeparableConv1D
 
@@ -111,10 +192,9 @@ thread.start()
 held.wait()
 child = os.fork()
 if child == 0:
-    worker = threading.Thread(target=layer, args=(np.ones((1, 10, 6)),), daemon=True)
-    worker.start()
-    worker.join(20)
-    os._exit(not layer.built)
+    signal.alarm(20)  # which ends a child that waits for the lock
+    layer(np.ones((1, 10, 6)))
+    os._exit(0)
 finish.set()
 thread.join()
 raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
