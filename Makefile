@@ -22,7 +22,7 @@ lint: $(VENV)/installed-lint  ## ruff, mypy and cython-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/cython-lint --max-line-length 100 sepconv/_core.pyx sepconv/_core.pxd
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint --max-line-length 100 sepconv/_core.pyx sepconv/_core.pxd
 
 bench: $(VENV)/installed-bench  ## time sepconv and its peers in one run
 	$(BIN)/python -m benchmarks
