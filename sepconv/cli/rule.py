@@ -11,6 +11,9 @@ from sepconv.errors import nearest
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the explanation of one code, or the titles of all."""
+    if arguments.markdown:
+        print(page(), end="")
+        return 0
     if arguments.code is None:
         for code, rule in RULES.items():
             print(f"{code}  {rule.severity:8} {rule.title}")
@@ -33,6 +36,17 @@ def explained(code: str) -> str:
         f"{code} ({rule.severity}): {rule.title}\n\n{rule.why}\n\n"
         f"wrong:\n{_indented(rule.wrong)}\nright:\n{_indented(rule.right)}"
     )
+
+
+def page() -> str:
+    """Return all codes as a page of Markdown, docs/rules.md."""
+    head = "# What `sepconv validate` finds\n\n`sepconv rule CODE` prints one of these.\n"
+    parts = (
+        f"\n## {code}: {rule.title}\n\n{rule.severity.capitalize()}. {rule.why}\n\n"
+        f"Wrong:\n\n{_indented(rule.wrong)}\nRight:\n\n{_indented(rule.right)}"
+        for code, rule in RULES.items()
+    )
+    return head + "".join(parts)
 
 
 def _indented(text: str) -> str:

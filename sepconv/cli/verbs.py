@@ -92,6 +92,7 @@ def _schema(parser: argparse.ArgumentParser) -> None:
 
 def _rule(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("code", metavar="CODE", nargs="?", help="such as SC310; else a list of all")
+    parser.add_argument("--markdown", action="store_true", help="print all as a Markdown page")
 
 
 VERBS = (
