@@ -162,6 +162,11 @@ def test_symbolic_input_is_checked_as_an_array_is() -> None:
         layer(Input((10, 11)))
 
 
+def test_list_of_tensors_is_refused_by_a_layer_of_one_input() -> None:
+    with pytest.raises(ValidationError, match=r"expects 1 input\(s\).* list of 2 input tensors"):
+        SeparableConv1D(4, 3)([Input((10, 12)), Input((10, 12))])
+
+
 def test_symbolic_tensor_has_no_values() -> None:
     with pytest.raises(TypeError, match="no values"):
         np.asarray(Input((3,)))

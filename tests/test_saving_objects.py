@@ -74,6 +74,14 @@ def test_what_is_no_config_is_refused(bad: Any) -> None:
         saving.deserialize(bad)
 
 
+def test_config_that_is_nested_too_deeply_is_refused() -> None:
+    config = saving.serialize(SeparableConv1D(4, 3))
+    for _ in range(2000):
+        config = {"class_name": "Sequential", "config": {"name": "s", "layers": [config]}}
+    with pytest.raises(ValidationError, match="nested too deeply"):
+        saving.deserialize(config)
+
+
 def test_unknown_class_names_the_nearest() -> None:
     with pytest.raises(ValidationError, match=r"'SeparableConv1d'.*did you mean `SeparableConv1D`"):
         saving.deserialize({"class_name": "SeparableConv1d", "config": {}})

@@ -117,6 +117,22 @@ def test_own_layer_that_tells_no_shapes_is_built_by_the_first_call() -> None:
     assert (model.predict(X, 2) == model(X)).all()
 
 
+def test_same_layer_can_stand_twice() -> None:
+    layer = SeparableConv1D(6, 3)
+    model = Sequential([Input((10, 6)), layer, layer])
+    assert model.output_shape == (None, 6, 6)
+    assert (model(X) == layer(layer(X))).all()
+    assert len(model.weights) == 3
+
+
+def test_network_cannot_hold_itself() -> None:
+    model, outer = Sequential(), Sequential(name="outer")
+    outer.add(model)
+    for layer in (model, outer):
+        with pytest.raises(ValidationError, match="within itself"):
+            model.add(layer)
+
+
 def test_pop_takes_the_last_layer_off() -> None:
     model = small()
     layer = model.layers[-1]

@@ -210,6 +210,11 @@ class Layer(Operation):
         return SymbolicTensor(shape, self.compute_dtype, f"{self.name}_output")
 
     def _call_symbolically(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.input_spec is not None and not isinstance(inputs, SymbolicTensor):
+            raise ValidationError(
+                f'Layer "{self.name}" expects 1 input(s), but it received a '
+                f"{type(inputs).__name__} of {len(inputs)} input tensors."
+            )
         self._prepare(inputs)
         outputs = self.symbolic_call(inputs, *args, **kwargs)
         self._record(inputs, outputs)

@@ -67,6 +67,8 @@ def adopt(parent: Layer, child: Layer) -> None:
         return
     if parent._locked:
         raise ValidationError(LOCKED)
+    if any(inner is parent for inner in child._flatten()):
+        raise ValidationError(f"layer '{parent.name}' cannot be a layer within itself")
     taken = {layer.name for layer in parent._layers}
     if child.name in taken:
         if child._named:

@@ -71,7 +71,10 @@ class Sequential(Layer):
                 self.add(InputLayer(layer._input_shape_arg))
             if isinstance(layer, InputLayer) and self._layers:
                 raise ValidationError(self._second_input())
-            building.adopt(self, layer)
+            if any(known is layer for known in self._layers):
+                self._layers.append(layer)  # once more, with the same weights
+            else:
+                building.adopt(self, layer)
             try:
                 self._connect(self._layers[-1:])
             except BaseException:

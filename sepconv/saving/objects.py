@@ -72,6 +72,13 @@ def deserialize(config: Any) -> Any:
             f"a config must be a dict such as {{'class_name': ..., 'config': {{...}}}}, "
             f"got {shown(config)}"
         )
+    try:
+        return _deserialize(config)
+    except RecursionError:
+        raise ValidationError("the config is nested too deeply to be a network") from None
+
+
+def _deserialize(config: Mapping[str, Any]) -> Any:
     name, _ = unpack(config, "object")
     if name in ("DTypePolicy", "FloatDTypePolicy"):
         return dtypes.get(config)
