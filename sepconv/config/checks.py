@@ -28,6 +28,9 @@ def check_object(spec: Spec, findings: Findings) -> Any:
     if not spec.is_known:
         if ">" in spec.name:
             _report_unregistered(spec, findings)
+        elif not findings.spoils(spec.path):
+            message = f"unknown {spec.registry.kind} `{name_of(spec.name)}`"
+            findings.add("SC101", message, spec.span, spec.path)
         return None
     _check_missing(spec, findings)
     special = _SPECIAL.get(spec.name)
@@ -70,7 +73,8 @@ def _check_missing(spec: Spec, findings: Findings) -> None:
     if spec.config_path in findings.refused:
         return
     for name, argument in spec.declared.items():
-        if argument.default is not REQUIRED or name in spec.arguments:
+        path = (*spec.path, name)
+        if argument.default is not REQUIRED or name in spec.arguments or path in findings.refused:
             continue
         misspelt = [key for key in spec.arguments if key not in spec.declared]
         if any(nearest(key, spec.declared) == name for key in misspelt):
@@ -79,7 +83,7 @@ def _check_missing(spec: Spec, findings: Findings) -> None:
             "SC103",
             f"`{name}` of {spec.name} is missing",
             spec.span,
-            (*spec.path, name),
+            path,
             help=argument.doc[:1].lower() + argument.doc[1:].rstrip("."),
         )
 

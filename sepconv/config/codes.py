@@ -188,7 +188,7 @@ RULES: dict[str, Rule] = {
     ),
     "SC111": Rule(
         "argument of Keras 2",
-        "Keras 2 wrote this argument; it has no meaning for this layer and is dropped.",
+        "Keras 2 wrote this argument; it is dropped, or renamed.",
         "class_name: SeparableConv1D\nconfig: {filters: 4, kernel_size: 3, groups: 1}\n",
         "class_name: SeparableConv1D\nconfig: {filters: 4, kernel_size: 3}\n",
         "warning",

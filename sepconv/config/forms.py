@@ -128,7 +128,8 @@ def _short_form(
     findings: Findings,
     envelope: frozenset[str],
 ) -> Spec | None:
-    keys = [key for key in node.entries if not key.startswith("x-") and key not in envelope]
+    reserved = envelope | LONG_FORM
+    keys = [key for key in node.entries if not key.startswith("x-") and key not in reserved]
     known = [key for key in keys if key in class_names(registry) or ">" in key or key in PLANNED]
     if not keys or (not known and len(keys) > 1):
         if not keys:
@@ -153,6 +154,14 @@ def _short_form(
             notes=(Note(f"`{known[0]}` is here", first.key),),
         )
     name = (known or keys)[0]
+    for key in LONG_FORM & set(node.entries):
+        findings.add(
+            "SC102",
+            f"unknown key `{key}` beside `{name}`",
+            node.entries[key].key,
+            (*path, key),
+            help="it belongs to the long form, which starts with `class_name`",
+        )
     entry = node.entries[name]
     spec = Spec(registry, name, entry.key, path, (*path, name))
     if isinstance(entry.value, Table):

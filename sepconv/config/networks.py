@@ -53,9 +53,9 @@ def _check(spec: Spec, flow: Flow, findings: Findings) -> Flow:
 
 def _check_network(spec: Spec, flow: Flow, findings: Findings) -> Flow:
     layers = spec.arguments.get("layers")
-    if layers is None:
+    if layers is None and not findings.spoils(spec.config_path):
         findings.add("SC103", f"`layers` of {spec.name} is missing", spec.span, spec.path)
-    elif not spec.layers and not findings.spoils(layers.path):
+    elif layers is not None and not spec.layers and not findings.spoils(layers.path):
         findings.add("SC321", f"{spec.name} has no layers", layers.key, layers.path)
     if flow.shape is None:
         flow = _declared_input(spec)

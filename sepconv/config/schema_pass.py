@@ -16,10 +16,17 @@ from referencing.jsonschema import DRAFT7
 from sepconv.config import schema
 from sepconv.config.findings import Findings
 from sepconv.config.forms import ENVELOPE, LONG_FORM
-from sepconv.config.kinds import LAYERS, NETWORK, OBJECTS, PLANNED, declared
+from sepconv.config.kinds import (
+    LAYERS,
+    NETWORK,
+    OBJECTS,
+    PLANNED,
+    article,
+    class_names,
+    declared,
+)
 from sepconv.config.nodes import UNREAD, Node, Path, Span, at, key_span
 from sepconv.config.words import did_you_mean, name_of, value_words
-from sepconv.errors import nearest
 from sepconv.layers.keras2 import DROPPED
 from sepconv.registry import Registry, registered
 from sepconv.rules import is_int
@@ -30,6 +37,9 @@ _TYPES = jsonschema.Draft7Validator.TYPE_CHECKER.redefine(
     "integer", lambda checker, value: is_int(value)
 )
 _Strict: Any = extend(jsonschema.Draft7Validator, type_checker=_TYPES)  # type: ignore[no-untyped-call]
+
+
+_NO_CLASSES = LONG_FORM | ENVELOPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,22 +104,37 @@ def _report(broken: Broken, root: Node, findings: Findings) -> None:
 
 
 def _report_keys(broken: Broken, root: Node, findings: Findings) -> None:
-    known = broken.schema.get("properties", {})
     patterns = broken.schema.get("patternProperties", {})
-    for key in broken.value:
-        if key in known or any(re.search(pattern, key) for pattern in patterns):
-            continue
-        path = (*broken.path, key)
-        if broken.title in _KINDS or broken.title == "defaults":
-            _report_class_key(broken, key, key_span(root, path), findings)
+    known = broken.schema.get("properties", {})
+    extra = [
+        key
+        for key in broken.value
+        if key not in known and not any(re.search(pattern, key) for pattern in patterns)
+    ]
+    if broken.title in _KINDS:
+        _report_class_keys(broken, extra, root, findings)
+        return
+    for key in extra:
+        span = key_span(root, (*broken.path, key))
+        if broken.title == "defaults":
+            _report_class(broken, key, span, findings)
         else:
-            _report_argument(broken, key, key_span(root, path), findings)
+            _report_argument(broken, key, span, findings)
 
 
 def _report_argument(broken: Broken, key: str, span: Span, findings: Findings) -> None:
     path = (*broken.path, key)
     if key in DROPPED or (key == "dtype" and broken.title not in LAYERS):
         findings.add("SC111", f"`{key}` of {broken.title} is from Keras 2 and dropped", span, path)
+        return
+    if (broken.title, key) == ("LeakyReLU", "alpha"):
+        findings.add(
+            "SC111",
+            "`alpha` of LeakyReLU is from Keras 2",
+            span,
+            path,
+            help="write `negative_slope`",
+        )
         return
     owner = f" for {broken.title}" if broken.title else ""
     findings.add(
@@ -121,36 +146,65 @@ def _report_argument(broken: Broken, key: str, span: Span, findings: Findings) -
     )
 
 
-def _report_class_key(broken: Broken, key: str, span: Span, findings: Findings) -> None:
-    """Report a key that stands where the name of a class does."""
-    registry = _KINDS.get(broken.title, LAYERS)
+def _report_class_keys(broken: Broken, extra: list[str], root: Node, findings: Findings) -> None:
+    """Report keys that stand where the name of a class does."""
+    registry = _KINDS[broken.title]
     known = broken.schema["properties"]
-    classes = [name for name in broken.value if name in known and name not in _NO_CLASSES]
+    named = [key for key in broken.value if key in known and key not in ENVELOPE]
+    # What has a mapping as its value, or nothing, was meant as a class and its arguments.
+    meant = [key for key in extra if isinstance(broken.value[key], dict | None)]
+    if not named and not meant:
+        path = (*broken.path, extra[0])
+        help = _naming(registry, broken.value)
+        message = f"no {registry.kind} is named here"
+        findings.add("SC106", message, key_span(root, path), path, help=help)
+        return
+    for key in extra if named else meant:
+        span = key_span(root, (*broken.path, key))
+        if not named or (key in PLANNED and registry is LAYERS):
+            _report_class(broken, key, span, findings)
+            continue
+        name = "class_name" if "class_name" in named else named[0]
+        help = _way_out(registry, name, key)
+        message = f"unknown key `{name_of(key)}` beside `{name}`"
+        findings.add("SC102", message, span, (*broken.path, key), help=help)
+
+
+def _report_class(broken: Broken, key: str, span: Span, findings: Findings) -> None:
     path = (*broken.path, key)
+    registry = _KINDS.get(broken.title, LAYERS)
     if key in PLANNED and registry is LAYERS:
         _report_planned(key, span, path, findings)
-    elif broken.title == "defaults" or not (classes or "class_name" in broken.value):
-        _report_unknown(registry.kind, key, known, span, path, findings)
-    elif "class_name" in broken.value:
-        _report_beside("class_name", key, "arguments belong under `config`", span, path, findings)
     else:
-        _report_beside(classes[0], key, _way_out(registry, classes[0], key), span, path, findings)
-
-
-_NO_CLASSES = LONG_FORM | ENVELOPE
+        known = broken.schema["properties"]
+        _report_unknown(registry.kind, key, known, span, path, findings)
 
 
 def _way_out(registry: Registry[Any], name: str, key: str) -> str:
-    arguments = ("layers", "input_shape") if name == NETWORK else declared(registry, name) or ()
-    if nearest(key, arguments) == key:
+    """Return where a key beside a class belongs."""
+    if name == "class_name":
+        return "arguments belong under `config`"
+    if key in _argument_names(registry, name):
         return f"indent it, so that it stands under `{name}`"
     return "the user's own keys start with `x-`"
 
 
-def _report_beside(
-    name: str, key: str, help: str, span: Span, path: Path, findings: Findings
-) -> None:
-    findings.add("SC102", f"unknown key `{name_of(key)}` beside `{name}`", span, path, help=help)
+def _naming(registry: Registry[Any], value: Mapping[str, Any]) -> str:
+    """Return how to name the class that these keys are probably the arguments of."""
+    known = class_names(registry)
+    for item in value.values():
+        if isinstance(item, str) and item in known:
+            return f"write `{item}: {{argument: value}}`"
+    for name in [NETWORK, *known] if registry is LAYERS else known:
+        if any(key in _argument_names(registry, name) for key in value if key != "name"):
+            return f"put the arguments under `{name}:`"
+    return f"write `Name: {{argument: value}}`, with the name of {article(registry.kind)}"
+
+
+def _argument_names(registry: Registry[Any], name: str) -> Iterable[str]:
+    if registry is LAYERS and name == NETWORK:
+        return ("layers", "input_shape", "name")
+    return declared(registry, name) or ()
 
 
 def _report_missing(broken: Broken, root: Node, findings: Findings) -> None:

@@ -26,10 +26,14 @@ def value_words(
     """Return the code, the message and the help for a value that breaks a schema's keyword."""
     what = _what(path)
     code, got, help = "SC105", f"got {_written(node, value)}", None
+    if keyword == "type" and "properties" in schema and "title" in schema:
+        name = schema["title"] if not path or path[-1] == "config" else name_of(str(path[-1]))
+        help = _arguments_help(name, value, schema)
+        return "SC104", f"the arguments of `{name}` must be a mapping, {got}", help
     match keyword:
         case "type":
             code, must = "SC104", f"must be {_type_words(told, schema)}"
-            help = _type_help(value, told)
+            help = _type_help(value, told, schema)
         case "enum":
             must = f"must be {_listed(told)}"
             help = did_you_mean(value, [option for option in told if isinstance(option, str)])
@@ -102,20 +106,40 @@ def _type_words(types: str | list[str], schema: Mapping[str, Any]) -> str:
     return _either([_TYPES[name] for name in names])
 
 
-def _type_help(value: Any, types: str | list[str]) -> str | None:
+def _arguments_help(name: str, value: Any, schema: Mapping[str, Any]) -> str:
+    """Return how the arguments are written; a value alone is probably the first one's."""
+    first = next(iter(schema["properties"]), None)
+    if first is not None and isinstance(value, (int, float)) and not isinstance(value, bool):
+        return f"write `{name}: {{{first}: {value}}}`"
+    if isinstance(value, list) and "layers" in schema["properties"]:
+        return f"put the list under `{name}: layers:`"
+    return f"write `{name}: {{argument: value}}`"
+
+
+def _type_help(value: Any, types: str | list[str], schema: Mapping[str, Any]) -> str | None:
     names = [types] if isinstance(types, str) else types
     takes_number = "integer" in names or "number" in names
     if isinstance(value, str):
-        word = value.lower()
+        word = value.lower().strip()
         if "boolean" in names and word in _OLD_BOOLS:
             return f"YAML 1.2 reads `{value}` as text; write `{_OLD_BOOLS[word]}`"
-        if takes_number and value.strip().lstrip("+-").replace(".", "", 1).isdigit():
-            return "write the number without quotes"
+        if ("boolean" in names and word in ("true", "false")) or (
+            takes_number and _is_number(word)
+        ):
+            return "write it without quotes"
+        if takes_number and word.endswith(",") and _is_number(word[:-1]):
+            return "take the comma out"
         if "null" in names and word in ("none", "nil"):
             return "write `null`"
     if isinstance(value, float) and "integer" in names and value.is_integer():
         return f"write `{int(value)}`"
+    if schema.get("title") == "initializer" and isinstance(value, (int, float)):
+        return f"write `{{Constant: {{value: {value}}}}}`"
     return None
+
+
+def _is_number(word: str) -> bool:
+    return word.lstrip("+-").replace(".", "", 1).isdecimal()
 
 
 def _listed(options: Iterable[Any]) -> str:
