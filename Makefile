@@ -42,7 +42,7 @@ parity: $(VENV)/installed-parity  ## 5,000 random configurations against Keras o
 schemas: $(VENV)/installed  ## write schemas/ from the declarations
 	$(BIN)/python -m sepconv schema --write schemas
 
-dist: $(VENV)/installed-lint  ## build the sdist and the wheel
+dist: $(VENV)/installed-test  ## build the sdist and the wheel
 	$(BIN)/python -m build
 
 clean:  ## remove what the other targets made
