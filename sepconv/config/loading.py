@@ -84,6 +84,7 @@ def dump(obj: Layer, path: str | PathLike[str]) -> None:
         OSError: the file cannot be written.
 
     >>> import tempfile
+    >>> from sepconv import SeparableConv1D
     >>> path = Path(tempfile.mkdtemp()) / "layer.yaml"
     >>> dump(SeparableConv1D(4, 3, activation="relu"), path)
     >>> print(path.read_text(), end="")
