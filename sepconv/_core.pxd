@@ -20,6 +20,8 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         int64_t taps
         int64_t stride
         int64_t dilation
+        int64_t classes
+        int64_t phases
         bool_t same
         bool_t channels_first
         bool_t finite_depthwise

@@ -4,6 +4,7 @@
 Axes: x is B T C (or B C T), y is B S F; taps K, depth multiplier M.
 """
 import os
+from math import gcd
 
 import numpy as np
 
@@ -237,6 +238,8 @@ cdef class Plan:
         plan.channels, plan.multiplier, plan.filters, plan.taps = channels, multiplier, filters, taps
         plan.stride = _size("strides", strides)
         plan.dilation = _size("dilation_rate", dilation_rate)
+        common = gcd(strides, dilation_rate)
+        plan.classes, plan.phases = dilation_rate // common, strides // common
         if (taps - 1) * dilation_rate >= max_size:
             raise ValueError(f"dilation_rate={dilation_rate} is too large for {taps} taps")
         plan.same = padding == "same"

@@ -30,8 +30,8 @@ template <class T> struct ChannelsFirst {
     return larger<int64_t>(smaller(by_h, by_copy) / (wide * columns), 1) * wide * columns;
   }
   // A tap is `shift` input steps of its phase beyond the phase's first.
-  static int64_t last_shift(const Plan& p) { return (p.taps - 1) / p.phases() * p.classes(); }
-  static int64_t slots(const Plan& p) { return smaller(p.phases(), p.taps); }
+  static int64_t last_shift(const Plan& p) { return (p.taps - 1) / p.phases * p.classes; }
+  static int64_t slots(const Plan& p) { return smaller(p.phases, p.taps); }
 
   static int64_t scratch_bytes(const Plan& p) {
     const int64_t n = strip(p);
@@ -117,11 +117,11 @@ template <class T> struct ChannelsFirst {
   template <int vectors> void depthwise_vectors(const T* from, const T* w, T* out) const {
     Vec<T> sum[vectors];
     SEPCONV_UNROLL for (int v = 0; v < vectors; v++) sum[v] = Vec<T>{};
-    const int64_t phases = plan.phases(), taps = plan.taps, shift = plan.classes();
+    const int64_t phases = plan.phases, taps = plan.taps, shift = plan.classes;
     for (int64_t p = 0; p < phases && p < taps; p++) {
       const T* in = from + p * slot_length;
       for (int64_t j = p; j < taps; j += phases, in += shift) {
-        const Vec<T> tap = splat(w[j]);
+        const Vec<T> tap = splat(*w++);
         SEPCONV_UNROLL for (int v = 0; v < vectors; v++) sum[v] += tap * load(in + v * vl);
       }
     }
@@ -131,14 +131,15 @@ template <class T> struct ChannelsFirst {
 
   // The outputs over the padding once more, without their taps that lie on it.
   void depthwise_edges(const T* from, const T* w, int64_t step, int64_t n, T* out) const {
-    const int64_t phases = plan.phases(), d = plan.dilation;
+    const int64_t phases = plan.phases, d = plan.dilation;
     for (int64_t i = 0; i < n; i++, step += plan.stride) {
       if (step >= 0 && step + (plan.taps - 1) * d < call.steps) continue;
       T sum = 0;
+      const T* tap = w;
       for (int64_t p = 0; p < phases && p < plan.taps; p++) {
         const T* in = from + p * slot_length + i;
-        for (int64_t j = p; j < plan.taps; j += phases, in += plan.classes())
-          if (step + j * d >= 0 && step + j * d < call.steps) sum += w[j] * *in;
+        for (int64_t j = p; j < plan.taps; j += phases, in += plan.classes, tap++)
+          if (step + j * d >= 0 && step + j * d < call.steps) sum += *tap * *in;
       }
       out[i / columns * panel + i % columns] = sum;
     }
@@ -171,9 +172,10 @@ template <class T> struct ChannelsFirst {
     const int64_t D = plan.depth(), F = plan.filters, K = plan.taps;
     const T* dw = static_cast<const T*>(depthwise);
     const T* pw = static_cast<const T*>(pointwise);
-    T* out = static_cast<T*>(const_cast<void*>(plan.depthwise));  // [depth][taps]
+    T* out = static_cast<T*>(const_cast<void*>(plan.depthwise));  // [depth][taps], phase by phase
     for (int64_t k = 0; k < D; k++)
-      for (int64_t j = 0; j < K; j++) *out++ = dw[j * D + k];
+      for (int64_t p = 0; p < smaller(plan.phases, K); p++)
+        for (int64_t j = p; j < K; j += plan.phases) *out++ = dw[j * D + k];
     out = static_cast<T*>(const_cast<void*>(plan.pointwise));  // [filters / rows][depth / vl][rows][vl]
     for (int64_t f = 0; f < F; f += gemm_rows)
       for (int64_t q = 0; q < D; q += vl)

@@ -41,7 +41,7 @@ template <class T> struct ChannelsLast {
   static bool in_place(const Plan& p) { return p.taps <= in_place_taps && p.multiplier == 1; }
 
   // Input rows copied for n outputs; windows that do not overlap leave out what lies between.
-  static int64_t copied_step(const Plan& p) { return smaller(p.phases(), p.taps); }
+  static int64_t copied_step(const Plan& p) { return smaller(p.phases, p.taps); }
   static int64_t copied_rows(const Plan& p, int64_t n) { return (n - 1) * copied_step(p) + p.taps; }
 
   static int64_t scratch_bytes(const Plan& p) {
@@ -58,14 +58,14 @@ template <class T> struct ChannelsLast {
                      static_cast<const T*>(call.x) + tile.sample * call.steps * plan.channels,
                      static_cast<T*>(call.y) + tile.sample * call.out_steps * plan.filters};
     for (int64_t c = tile.class_begin; c < tile.class_end; c++) {
-      const int64_t in_class = ceil_div(call.out_steps - c, plan.classes());
+      const int64_t in_class = ceil_div(call.out_steps - c, plan.classes);
       const int64_t end = smaller(tile.end, in_class);
       for (int64_t i = tile.begin; i < end; i += n) job.strip_of(c, i, smaller(n, end - i));
     }
   }
 
   void strip_of(int64_t c, int64_t begin, int64_t n) const {
-    const int64_t row = (c + plan.classes() * begin) * plan.stride - call.pad_left;
+    const int64_t row = (c + plan.classes * begin) * plan.stride - call.pad_left;
     if (in_place(plan))
       depthwise_in_place(row, n);
     else
@@ -74,13 +74,12 @@ template <class T> struct ChannelsLast {
   }
 
   // Input rows from one output of a class to the next.
-  int64_t row_step() const { return plan.phases() * plan.dilation; }
+  int64_t row_step() const { return plan.phases * plan.dilation; }
 
   // x is read as one stream: row blocks outermost, channels inside.
   void depthwise_in_place(int64_t row, int64_t n) const {
     const int64_t C = plan.channels;
-    DepthwiseBlock<T> g{plan.taps, plan.phases(), nullptr, plan.dilation * C, row_step() * C,
-                        nullptr,   nullptr,       h_stride};
+    DepthwiseBlock<T> g = block_of(plan.dilation * C, row_step() * C);
     for (int64_t i = 0; i < n; i += depthwise_outputs, row += depthwise_outputs * row_step()) {
       const int64_t m = smaller<int64_t>(n - i, depthwise_outputs);
       const int64_t last = row + (m - 1) * row_step() + (plan.taps - 1) * plan.dilation;
@@ -106,13 +105,22 @@ template <class T> struct ChannelsLast {
     for (int64_t q0 = 0; q0 < depth_vectors; q0 += copy_vectors) {
       const int64_t q1 = smaller(q0 + copy_vectors, depth_vectors);
       if (q1 - q0 == copy_vectors && plan.multiplier == 1 && q1 * vl <= plan.channels &&
-          plan.phases() <= plan.taps)
+          plan.phases <= plan.taps)
         copy_wide(row, copied_rows(plan, n), q0, copy);
       else
         for (int64_t q = q0; q < q1; q++) copy_windows(row, n, q, copy + (q - q0) * panel);
       for (int64_t q = q0; q < q1; q++)
         from_copy(row, n, q, copy + (q - q0) * panel, h + q * gemm_rows * vl);
     }
+  }
+
+  DepthwiseBlock<T> block_of(int64_t tap_stride, int64_t step_stride) const {
+    DepthwiseBlock<T> g{};
+    g.phases = smaller(plan.phases, plan.taps);
+    g.full = plan.taps / g.phases, g.rest = plan.taps % g.phases;
+    g.tap_stride = tap_stride, g.step_stride = step_stride;
+    g.h_stride = h_stride;
+    return g;
   }
 
   const T* weights(int64_t q) const {
@@ -122,7 +130,8 @@ template <class T> struct ChannelsLast {
   // The depthwise half of n outputs whose windows lie in `rows`, padding included.
   void from_copy(int64_t row, int64_t n, int64_t q, const T* rows, T* out) const {
     const int64_t step = copied_step(plan) * vl;
-    DepthwiseBlock<T> g{plan.taps, plan.phases(), rows, vl, step, weights(q), out, h_stride};
+    DepthwiseBlock<T> g = block_of(vl, step);
+    g.w = weights(q);
     for (int64_t i = 0; i < n; i += depthwise_outputs) {
       const int64_t m = smaller<int64_t>(n - i, depthwise_outputs);
       g.x = rows + i * step;
@@ -142,7 +151,7 @@ template <class T> struct ChannelsLast {
 
   // The windows of n outputs, one vector of channels, to [row][vl] with zeros for the padding.
   void copy_windows(int64_t row, int64_t n, int64_t q, T* out) const {
-    if (plan.phases() <= plan.taps) return copy_rows(row, copied_rows(plan, n), q, out);
+    if (plan.phases <= plan.taps) return copy_rows(row, copied_rows(plan, n), q, out);
     for (int64_t i = 0; i < n; i++)
       copy_rows(row + i * row_step(), plan.taps, q, out + i * plan.taps * vl);
   }
@@ -183,14 +192,14 @@ template <class T> struct ChannelsLast {
     constexpr int64_t columns = gemm_columns<T>;
     const Finish<T> finish(plan.epilogue);
     GemmBlock<T> g = gemm_of<T>(plan, finish);
-    g.y_stride = plan.classes() * F;
+    g.y_stride = plan.classes * F;
     for (int64_t p = tile.panel_begin; p < tile.panel_end; p++) {
       g.columns = smaller(columns, F - p * columns);
       g.b = static_cast<const T*>(plan.pointwise) + p * columns * g.depth;
       g.bias = static_cast<const T*>(plan.bias) + p * columns;
       for (int64_t i = 0; i < n; i += gemm_rows) {
         g.a = h + i / gemm_rows * h_stride;
-        g.y = y + (c + plan.classes() * (begin + i)) * F + p * columns;
+        g.y = y + (c + plan.classes * (begin + i)) * F + p * columns;
         const int64_t rows = smaller<int64_t>(gemm_rows, n - i);
         gemm_finished<T, BiasOf::column>(rows, g, plan.epilogue, finish);
       }
@@ -210,8 +219,9 @@ template <class T> struct ChannelsLast {
     const T* pw = static_cast<const T*>(pointwise);
     T* out = static_cast<T*>(const_cast<void*>(plan.depthwise));  // [depth / vl][taps][vl]
     for (int64_t q = 0; q < D; q += vl)
-      for (int64_t j = 0; j < K; j++, out += vl)
-        store(out, load_first(dw + j * D + q, smaller<int64_t>(vl, D - q)));
+      for (int64_t p = 0; p < smaller(plan.phases, K); p++)
+        for (int64_t j = p; j < K; j += plan.phases, out += vl)
+          store(out, load_first(dw + j * D + q, smaller<int64_t>(vl, D - q)));
     out = static_cast<T*>(const_cast<void*>(plan.pointwise));  // [filters / columns][depth][columns]
     for (int64_t p = 0; p < F; p += columns)
       for (int64_t k = 0; k < D; k++)

@@ -15,23 +15,25 @@ constexpr int depthwise_outputs = vector_registers == 32 ? 2 * gemm_rows : gemm_
 constexpr int tap_group = 8;
 
 template <class T> struct DepthwiseBlock {
-  int64_t taps, phases;
+  int64_t phases;
+  int64_t full, rest;   // taps = full * phases + rest: no division in the block
   const T* x;           // the first output's first tap
   int64_t tap_stride;   // elements from one tap's input row to the next
   int64_t step_stride;  // elements from one output's input row to the next
-  const T* w;           // [taps][lanes]
+  const T* w;           // [taps][lanes], phase by phase
   T* h;                 // [row block][...][gemm_rows][lanes]
   int64_t h_stride;     // elements from one row block to the next
 };
 
 // Adds `taps` taps, step_stride apart, to `outputs` sums.
 template <class T, int outputs, int taps>
-SEPCONV_INLINE void add_taps(Vec<T>* sum, const T* x, int64_t x_stride, const T* w,
-                             int64_t w_stride) {
+SEPCONV_INLINE void add_taps(Vec<T>* sum, const T* x, int64_t x_stride, const T* w) {
   Vec<T> tap[taps];
-  SEPCONV_UNROLL for (int j = 0; j < taps; j++) tap[j] = load(w + j * w_stride);
-  SEPCONV_UNROLL for (int r = 0; r < outputs + taps - 1; r++) {
-    const Vec<T> row = load(x + r * x_stride);
+  SEPCONV_UNROLL for (int j = 0; j < taps; j++) tap[j] = load(w + j * lanes<T>);
+  SEPCONV_UNROLL for (int r = 0; r < outputs + taps - 1; r++, x += x_stride) {
+    // Else the compiler computes all multiples of the stride beforehand, and spills them.
+    asm("" : "+r"(x_stride));
+    const Vec<T> row = load(x);
     SEPCONV_UNROLL for (int j = 0; j < taps; j++)
       if (r - j >= 0 && r - j < outputs) sum[r - j] += tap[j] * row;
   }
@@ -41,20 +43,21 @@ template <class T, int outputs> static void depthwise_block(const DepthwiseBlock
   constexpr int vl = lanes<T>;
   Vec<T> sum[outputs];
   SEPCONV_UNROLL for (int i = 0; i < outputs; i++) sum[i] = Vec<T>{};
-  const int64_t xs = g.step_stride, ws = g.phases * vl;
-  for (int64_t p = 0; p < g.phases && p < g.taps; p++) {
+  const int64_t step = g.step_stride;
+  const T* w = g.w;
+  for (int64_t p = 0; p < g.phases; p++) {
     const T* x = g.x + p * g.tap_stride;
-    const T* w = g.w + p * vl;
-    int64_t left = ceil_div(g.taps - p, g.phases);
-    for (; left >= tap_group; left -= tap_group, x += tap_group * xs, w += tap_group * ws)
-      add_taps<T, outputs, tap_group>(sum, x, xs, w, ws);
-    if (left >= 4) {
-      add_taps<T, outputs, 4>(sum, x, xs, w, ws);
-      left -= 4, x += 4 * xs, w += 4 * ws;
+    int64_t left = g.full + (p < g.rest);
+    for (; left >= tap_group; left -= tap_group, x += tap_group * step, w += tap_group * vl)
+      add_taps<T, outputs, tap_group>(sum, x, step, w);
+    if (left & 4) {
+      add_taps<T, outputs, 4>(sum, x, step, w);
+      x += 4 * step, w += 4 * vl;
     }
-    if (left == 3) add_taps<T, outputs, 3>(sum, x, xs, w, ws);
-    if (left == 2) add_taps<T, outputs, 2>(sum, x, xs, w, ws);
-    if (left == 1) add_taps<T, outputs, 1>(sum, x, xs, w, ws);
+    if ((left & 3) == 3) add_taps<T, outputs, 3>(sum, x, step, w);
+    if ((left & 3) == 2) add_taps<T, outputs, 2>(sum, x, step, w);
+    if ((left & 3) == 1) add_taps<T, outputs, 1>(sum, x, step, w);
+    w += (left & 3) * vl;
   }
   SEPCONV_UNROLL for (int i = 0; i < outputs; i++)
     store(g.h + (i / gemm_rows) * g.h_stride + (i % gemm_rows) * vl, sum[i]);
@@ -75,10 +78,14 @@ template <class T> SEPCONV_INLINE void depthwise(int64_t outputs, const Depthwis
 template <class T>
 static void depthwise_edge(const DepthwiseBlock<T>& g, int64_t first, int64_t last) {
   Vec<T> sum{};
-  for (int64_t p = 0; p < g.phases && p < g.taps; p++) {
+  const T* w = g.w;
+  for (int64_t p = 0; p < g.phases; p++) {
     const T* x = g.x + p * g.tap_stride;
-    for (int64_t j = p; j < g.taps; j += g.phases, x += g.step_stride)
-      if (j >= first && j < last) sum += load(g.w + j * lanes<T>) * load(x);
+    const int64_t n = g.full + (p < g.rest);
+    for (int64_t i = 0; i < n; i++, x += g.step_stride, w += lanes<T>) {
+      const int64_t j = p + i * g.phases;
+      if (j >= first && j < last) sum += load(w) * load(x);
+    }
   }
   store(g.h, sum);
 }

@@ -25,6 +25,10 @@ struct Epilogue {
 // One layer, fixed when its weights are packed.
 struct Plan {
   int64_t channels, multiplier, filters, taps, stride, dilation;
+  // With g = gcd(stride, dilation): output steps `classes` = dilation / g apart, and taps `phases` =
+  // stride / g apart, meet the same input steps. A class of outputs is so an undilated convolution
+  // of stride `phases` over every dilation-th input step.
+  int64_t classes, phases;
   bool same, channels_first;
   bool finite_depthwise;  // else zeroed padding would turn an infinite weight into NaN
   Epilogue epilogue;
@@ -34,22 +38,6 @@ struct Plan {
 
   SEPCONV_ALWAYS_INLINE int64_t depth() const { return channels * multiplier; }
   SEPCONV_ALWAYS_INLINE int64_t span() const { return (taps - 1) * dilation + 1; }
-  // With g = gcd(stride, dilation): output steps `classes` apart, and taps `phases` apart, meet the
-  // same input steps. A class of outputs is so an undilated convolution of stride `phases` over
-  // every dilation-th input step.
-  SEPCONV_ALWAYS_INLINE int64_t classes() const { return dilation / common_step(); }
-  SEPCONV_ALWAYS_INLINE int64_t phases() const { return stride / common_step(); }
-
- private:
-  SEPCONV_ALWAYS_INLINE int64_t common_step() const {
-    int64_t a = stride, b = dilation;
-    while (b) {
-      const int64_t r = a % b;
-      a = b;
-      b = r;
-    }
-    return a;
-  }
 };
 
 // One call: sizes that depend on x.

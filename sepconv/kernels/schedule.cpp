@@ -34,7 +34,7 @@ Schedule schedule(const Plan& plan, const TileKernels& kernels, const Call& call
   s.threads = work < serial_work ? 1 : threads;
 
   const int64_t unit = kernels.steps, strip = kernels.strip(plan);
-  const int64_t classes = plan.channels_first ? 1 : std::min(plan.classes(), call.out_steps);
+  const int64_t classes = plan.channels_first ? 1 : std::min(plan.classes, call.out_steps);
   const int64_t in_class = ceil_div(call.out_steps, classes);
   // All classes of a stretch of x in one tile if a row block of each fits a strip.
   s.steps_per_tile = std::clamp(strip / classes / unit * unit, unit, round_up(in_class, unit));
@@ -80,7 +80,7 @@ static Tile tile_of(const Plan& plan, const TileKernels& kernels, const Call& ca
   if (plan.channels_first) {
     t.end = std::min(t.end, call.out_steps);
   } else {  // a class may be one output shorter: ChannelsLast cuts `end`
-    t.class_end = std::min(t.class_end, std::min(plan.classes(), call.out_steps));
+    t.class_end = std::min(t.class_end, std::min(plan.classes, call.out_steps));
   }
   return t;
 }
