@@ -61,7 +61,8 @@ def check(suffix: str, raw: bytes) -> None:
     report = rendering.Report(checked.findings, 1, {name: lines})
     for render in rendering.RENDERERS.values():
         rendering.plain(render(report)).encode()
-    if not checked.has_errors and len(checked.specs) == 1:
+    # A warning may be that of weights too large to make.
+    if not checked.findings and len(checked.specs) == 1:
         config.loading.build(raw, name)
 
 

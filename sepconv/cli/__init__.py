@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CommandError as failure:
         return _told(str(failure), failure.status)
     except ConfigError as error:
-        print(error, end="", file=sys.stderr)
+        print(str(error).rstrip(), file=sys.stderr)
         return FINDINGS
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""

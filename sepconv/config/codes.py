@@ -260,6 +260,15 @@ RULES: dict[str, Rule] = {
         "Sequential:\n  input_shape: [49, 12]\n  layers:\n"
         "    - SeparableConv1D: {filters: 4, kernel_size: 9}\n",
     ),
+    "SC312": Rule(
+        "very large weights",
+        "The weights of one layer would take more than 4 GiB, which is probably a mistyped number.",
+        "Sequential:\n  input_shape: [49, 12]\n  layers:\n"
+        "    - SeparableConv1D: {filters: 400000000, kernel_size: 9}\n",
+        "Sequential:\n  input_shape: [49, 12]\n  layers:\n"
+        "    - SeparableConv1D: {filters: 4, kernel_size: 9}\n",
+        "warning",
+    ),
     "SC320": Rule(
         "duplicate layer name",
         "Weights are stored by the layers' names, so each name of a network is used once.",

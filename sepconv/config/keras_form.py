@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Container, Mapping, Set
+from itertools import count
 from typing import Any
 
 from sepconv.config.forms import Spec, is_network, same_class
@@ -93,12 +94,16 @@ def _short_network(config: Mapping[str, Any]) -> dict[str, Any]:
     taken = {"input_layer"} if shape else set()
     short["layers"] = []
     for layer in layers:
-        base = snake_case(layer["class_name"])
-        numbered = (f"{base}_{number}" for number in range(1, len(taken) + 2))
-        own = next(name for name in (base, *numbered) if name not in taken)
+        own = unique_name(snake_case(layer["class_name"]), taken)
         taken.add(layer["config"].get("name", own))
         short["layers"].append(shorten(layer, LAYERS, own))
     return short
+
+
+def unique_name(base: str, taken: Container[str]) -> str:
+    """Return the name that a network gives a layer: `base`, `base_1`, ..."""
+    names = (f"{base}_{number}" if number else base for number in count())
+    return next(name for name in names if name not in taken)
 
 
 def _serialized_input(batch_shape: Any) -> Any:

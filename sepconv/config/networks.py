@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sepconv import models
 from sepconv.config.checks import check_object, is_sound, value
 from sepconv.config.findings import Findings, Note
 from sepconv.config.forms import Spec, is_network
+from sepconv.config.keras_form import to_config, unique_name
 from sepconv.config.nodes import Span
+from sepconv.config.words import name_of
 from sepconv.errors import ValidationError
 from sepconv.layers.geometry import span as kernel_span
+from sepconv.layers.operation import snake_case
 
 Shape = tuple[int | None, ...]
+LARGE = 2**32  # bytes of weights that are probably a slip of the keyboard
 
 
 @dataclass(frozen=True)
@@ -59,10 +65,47 @@ def _check_network(spec: Spec, flow: Flow, findings: Findings) -> Flow:
         findings.add("SC321", f"{spec.name} has no layers", layers.key, layers.path)
     if flow.shape is None:
         flow = _declared_input(spec)
+    _check_inputs(spec, findings)
     _check_names(spec, findings)
     for layer in spec.layers:
         flow = _check(layer, flow, findings)
+    if not findings.spoils(spec.path):
+        _check_building(spec, findings)
     return flow
+
+
+def _check_inputs(spec: Spec, findings: Findings) -> None:
+    """A network has one input, and it comes first."""
+    given = spec.arguments.get("input_shape")
+    for index, layer in enumerate(spec.layers):
+        if layer.name != "InputLayer":
+            continue
+        if index > 0:
+            message = "`InputLayer` must be the first layer"
+            findings.add("SC107", message, layer.span, layer.path, help="take it out")
+        elif given is not None and given.value.data() is not None:
+            findings.add(
+                "SC107",
+                "`input_shape` and `InputLayer` both declare the input",
+                layer.span,
+                layer.path,
+                help="keep one of the two",
+                notes=(Note("`input_shape` is here", given.key),),
+            )
+
+
+def _check_building(spec: Spec, findings: Findings) -> None:
+    """Build the network without its input, which would make its weights."""
+    config = to_config(spec)
+    inner = config["config"]
+    inner.pop("build_input_shape", None)
+    inner["layers"] = [layer for layer in inner["layers"] if layer["class_name"] != "InputLayer"]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # keys of Keras 2 have been reported
+            models.deserialize(config)
+    except ValidationError as error:
+        findings.add("SC399", f"{spec.name}: {error}", spec.span, spec.path)
 
 
 def _declared_input(spec: Spec) -> Flow:
@@ -79,22 +122,23 @@ def _is_size(size: Any) -> bool:
 
 
 def _check_names(spec: Spec, findings: Findings) -> None:
-    first: dict[str, Span] = {}
+    taken: dict[str, Span] = {}
     for layer in spec.layers:
         given = layer.arguments.get("name")
         name = given.value.data() if given else None
         if given is None or not isinstance(name, str):
+            taken[unique_name(snake_case(layer.name.rpartition(">")[2]), taken)] = layer.span
             continue
-        if name in first:
+        if name in taken:
             findings.add(
                 "SC320",
-                f"two layers are called `{name}`",
+                f"two layers are called `{name_of(name)}`",
                 given.value.span,
                 given.path,
                 help="give each layer a name of its own",
-                notes=(Note("the first one is here", first[name]),),
+                notes=(Note("the first one is here", taken[name]),),
             )
-        first.setdefault(name, given.value.span)
+        taken.setdefault(name, given.value.span)
 
 
 def _through(spec: Spec, layer: Any, flow: Flow, findings: Findings) -> Flow:
@@ -129,7 +173,20 @@ def _through(spec: Spec, layer: Any, flow: Flow, findings: Findings) -> Flow:
         if isinstance(error, ValidationError):
             findings.add("SC311", f"{spec.name}: {error}", spec.span, spec.path)
         return Flow()
+    if shape is not None:
+        _check_size(spec, layer, shape[channel_axis], findings)
     return Flow(tuple(out[1:]), f"`{spec.name}`", spec.span)
+
+
+def _check_size(spec: Spec, layer: Any, channels: int | None, findings: Findings) -> None:
+    if channels is None or spec.name != "SeparableConv1D":
+        return
+    expanded = channels * layer.depth_multiplier
+    size = 4 * expanded * (layer.kernel_size[0] + layer.filters)
+    if size > LARGE:
+        span, path = spec.place("filters")
+        message = f"the weights of {spec.name} take {size / 2**30:,.0f} GiB in float32"
+        findings.add("SC312", message, span, path)
 
 
 def _is_too_short(
