@@ -26,9 +26,9 @@ FLAGS = ["-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-tra
 # Vectors passed between inlined functions never meet the ABI that this warning is about.
 FLAGS += ["-fvisibility=hidden", "-Wno-psabi"]
 if sanitizers := os.environ.get("SEPCONV_SANITIZE"):
-    SANITIZE = [f"-fsanitize={sanitizers}", "-fno-omit-frame-pointer", "-g"]
+    EXTRA = [f"-fsanitize={sanitizers}", "-fno-omit-frame-pointer", "-g"]
 else:
-    SANITIZE = []
+    EXTRA = ["-g0"]  # Python's own flags ask for debug information
 
 AVX2 = ["-mavx2", "-mfma", "-mf16c"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"]
@@ -56,8 +56,8 @@ class BuildKernels(build_ext):
         )
         threads = ["-fopenmp"] if openmp else []
         isas = X86_64 if target_is_x86_64() else ELSEWHERE
-        ext.extra_compile_args = [*FLAGS, *SANITIZE, *threads]
-        ext.extra_link_args = [*SANITIZE, *threads]
+        ext.extra_compile_args = [*FLAGS, *EXTRA, *threads]
+        ext.extra_link_args = [*EXTRA, *threads]
         ext.define_macros += [("SEPCONV_X86", None)] if isas is X86_64 else []
         ext.define_macros += [("SEPCONV_OMP_PAUSE", None)] if can_pause else []
         ext.extra_objects = [self.compile_kernels(isa, flags) for isa, flags in isas.items()]
@@ -68,7 +68,7 @@ class BuildKernels(build_ext):
             [str(KERNELS / "kernels.cpp")],
             output_dir=str(Path(self.build_temp) / isa),
             macros=[("SEPCONV_ISA", isa)],
-            extra_postargs=[*FLAGS, *SANITIZE, *flags],
+            extra_postargs=[*FLAGS, *EXTRA, *flags],
             depends=HEADERS,
         )
         return str(built)
