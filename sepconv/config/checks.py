@@ -14,9 +14,8 @@ from sepconv.declaration import REQUIRED
 from sepconv.errors import ValidationError, nearest
 from sepconv.registry import registered
 
-# The axes of each weight of SeparableConv1D, and what an activation works on along its last axis.
+# The number of axes of each weight of SeparableConv1D.
 _RANKS = {"depthwise": 3, "pointwise": 3, "bias": 1}
-_LAST_AXIS = ("softmax", "log_softmax", "sparsemax", "glu")
 
 
 def check_object(spec: Spec, findings: Findings) -> Any:
@@ -91,7 +90,6 @@ def _check_missing(spec: Spec, findings: Findings) -> None:
 def _build(spec: Spec, findings: Findings) -> Any:
     """Return the object; what its class refuses although nothing here did is a finding."""
     refused = {given.path for given in spec.arguments.values() if findings.spoils(given.path)}
-    refused |= {inner.path for inner in spec.inner.values() if findings.spoils(inner.path)}
     missing = [
         name
         for name, argument in spec.declared.items()
@@ -116,11 +114,7 @@ def _report_refusal(spec: Spec, error: Exception, findings: Findings) -> None:
     )
     named = [name for name in spec.arguments if f"`{name}`" in message or f"{name}=" in message]
     span, path = spec.place(named[0]) if named else (spec.span, spec.path)
-    findings.add("SC399", f"{spec.name}: {shown_message(message)}", span, path)
-
-
-def shown_message(message: str) -> str:
-    return message if len(message) <= 400 else message[:399] + "…"
+    findings.add("SC399", name_of(f"{spec.name}: {message}", 400), span, path)
 
 
 # --- one layer -----------------------------------------------------------------------------------
@@ -142,19 +136,21 @@ def _check_separable_conv1d(spec: Spec, inner: dict[str, Any], findings: Finding
         _check_constraint(spec, part, rank, inner, findings)
         _check_initializer(spec, part, rank, findings)
     _check_regularizer(spec, "activity_regularizer", 3, inner, findings)
-    activation = spec.inner.get("activation")
-    name = activation.name if activation else ""
-    if name in _LAST_AXIS and value(spec, "data_format") == "channels_first":
-        axis = activation.arguments.get("axis") if activation else None
-        if axis is None or axis.value.data() in (-1, 2):
-            span, path = spec.place("activation")
-            findings.add(
-                "SC305",
-                f"`{name}` works along the last axis, which is time in channels_first",
-                span,
-                path,
-                help=f"write `{{{name}: {{axis: 1}}}}` to work along the channels",
-            )
+    _check_activation(spec, inner.get("activation"), findings)
+
+
+def _check_activation(spec: Spec, activation: Any, findings: Findings) -> None:
+    if value(spec, "data_format") != "channels_first" or getattr(activation, "axis", 1) == 1:
+        return
+    if activation.axis in (-1, 2):
+        span, path = spec.place("activation")
+        findings.add(
+            "SC305",
+            f"`{activation.name}` works along the last axis, which is time in channels_first",
+            span,
+            path,
+            help=f"write `{{{activation.name}: {{axis: 1}}}}` to work along the channels",
+        )
 
 
 def _check_regularizer(

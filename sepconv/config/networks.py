@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sepconv import models
-from sepconv.config.checks import check_object, is_sound, value
+from sepconv.config.checks import check_object, is_sound
 from sepconv.config.findings import Findings, Note
 from sepconv.config.forms import Spec, is_network
 from sepconv.config.keras_form import to_config, unique_name
@@ -31,7 +31,8 @@ class Flow:
     span: Span | None = None
 
     def note(self, size: int | None) -> tuple[Note, ...]:
-        return (Note(f"{size} steps come from {self.source}", self.span),) if self.source else ()
+        what = "it comes" if size is None else f"{size} steps come"
+        return (Note(f"{what} from {self.source}", self.span),) if self.source else ()
 
 
 def check_document(
@@ -105,7 +106,7 @@ def _check_building(spec: Spec, findings: Findings) -> None:
             warnings.simplefilter("ignore")  # keys of Keras 2 have been reported
             models.deserialize(config)
     except ValidationError as error:
-        findings.add("SC399", f"{spec.name}: {error}", spec.span, spec.path)
+        findings.add("SC399", name_of(f"{spec.name}: {error}", 400), spec.span, spec.path)
 
 
 def _declared_input(spec: Spec) -> Flow:
@@ -145,19 +146,33 @@ def _through(spec: Spec, layer: Any, flow: Flow, findings: Findings) -> Flow:
     """Return what leaves a layer, and add a finding when what reaches it does not fit."""
     if layer is None or not is_sound(spec, findings):
         return Flow()
-    channels_first = getattr(layer, "data_format", None) == "channels_first"
-    time_axis, channel_axis = (1, 0) if channels_first else (0, 1)
-    shape = flow.shape
-    if shape is not None and len(shape) != 2:
-        findings.add(
-            "SC311",
-            f"{spec.name} takes (time, channels), and {_shape(shape)} reaches it",
-            spec.span,
-            spec.path,
-            notes=flow.note(shape[0]) if shape else (),
-        )
+    shape: Shape | None = flow.shape
+    if spec.name == "SeparableConv1D":
+        if shape is not None and not _fits_separable_conv1d(spec, layer, shape, flow, findings):
+            return Flow()
+        shape = shape or (None, None)  # what it returns does not depend on its input's channels
+    if shape is None:
         return Flow()
-    if shape is not None and flow.span is not None and shape[channel_axis] is None:
+    try:
+        out = layer.compute_output_shape((None, *shape))
+    except NotImplementedError:
+        return Flow()
+    except Exception as error:  # a registered class may raise anything
+        message = name_of(f"{spec.name}: {error}", 400)
+        findings.add("SC311", message, spec.span, spec.path, notes=flow.note(shape[0]))
+        return Flow()
+    return Flow(tuple(out[1:]), f"`{spec.name}`", spec.span)
+
+
+def _fits_separable_conv1d(
+    spec: Spec, layer: Any, shape: Shape, flow: Flow, findings: Findings
+) -> bool:
+    if len(shape) != 2:
+        message = f"{spec.name} takes (time, channels), and {_shape(shape)} reaches it"
+        findings.add("SC311", message, spec.span, spec.path, notes=flow.note(None))
+        return False
+    steps, channels = shape if layer.data_format == "channels_last" else shape[::-1]
+    if channels is None:
         findings.add(
             "SC311",
             f"{spec.name} needs to know the number of channels, and {_shape(shape)} reaches it",
@@ -165,22 +180,12 @@ def _through(spec: Spec, layer: Any, flow: Flow, findings: Findings) -> Flow:
             spec.path,
             help=f"give {flow.source} a number of channels",
         )
-    if shape is not None and _is_too_short(spec, layer, shape[time_axis], flow, findings):
-        return Flow()
-    try:
-        out = layer.compute_output_shape((None, *(shape or (None, None))))
-    except (ValidationError, NotImplementedError) as error:
-        if isinstance(error, ValidationError):
-            findings.add("SC311", f"{spec.name}: {error}", spec.span, spec.path)
-        return Flow()
-    if shape is not None:
-        _check_size(spec, layer, shape[channel_axis], findings)
-    return Flow(tuple(out[1:]), f"`{spec.name}`", spec.span)
+    else:
+        _check_size(spec, layer, channels, findings)
+    return not _is_too_short(spec, layer, steps, flow, findings)
 
 
-def _check_size(spec: Spec, layer: Any, channels: int | None, findings: Findings) -> None:
-    if channels is None or spec.name != "SeparableConv1D":
-        return
+def _check_size(spec: Spec, layer: Any, channels: int, findings: Findings) -> None:
     expanded = channels * layer.depth_multiplier
     size = 4 * expanded * (layer.kernel_size[0] + layer.filters)
     if size > LARGE:
@@ -192,11 +197,9 @@ def _check_size(spec: Spec, layer: Any, channels: int | None, findings: Findings
 def _is_too_short(
     spec: Spec, layer: Any, steps: int | None, flow: Flow, findings: Findings
 ) -> bool:
-    if spec.name != "SeparableConv1D" or layer.padding != "valid" or steps is None:
-        return False
-    (taps,), (dilation,) = value(spec, "kernel_size"), value(spec, "dilation_rate")
+    (taps,), (dilation,) = layer.kernel_size, layer.dilation_rate
     span = kernel_span(taps, dilation)
-    if span <= steps:
+    if layer.padding != "valid" or steps is None or span <= steps:
         return False
     how = f" (=({taps}-1)·{dilation}+1)" if dilation > 1 else ""
     at, path = spec.place("kernel_size")
