@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -288,3 +289,18 @@ def test_stdin_is_read_no_further_than_needed(monkeypatch: pytest.MonkeyPatch) -
     stream = io.TextIOWrapper(io.BufferedReader(Endless()))
     monkeypatch.setattr(sys, "stdin", stream)
     assert main(["validate", "-"]) == 1
+
+
+def test_pre_commit_hook_runs_what_exists() -> None:
+    from sepconv.config.reading import read
+
+    (document,) = read((ROOT / ".pre-commit-hooks.yaml").read_bytes(), "hooks.yaml")
+    assert document.root is not None
+    (hook,) = document.root.data()
+    assert hook["entry"] == "sepconv validate"
+    for name, matches in {
+        "a.sepconv.yaml": True,
+        "b/c.sepconv.json": True,
+        "a.yaml": False,
+    }.items():
+        assert bool(re.search(hook["files"], name)) is matches
