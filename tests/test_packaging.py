@@ -12,18 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SOURCES = (
-    *("setup.py", "pyproject.toml", "MANIFEST.in", "README.md", "LICENSE"),
-    *("sepconv", "schemas"),
-)
-    "setup.py",
-    "pyproject.toml",
-    "MANIFEST.in",
-    "README.md",
-    "LICENSE",
-    "sepconv",
-    "schemas",
-)
+SOURCES = "setup.py pyproject.toml MANIFEST.in README.md LICENSE sepconv schemas".split()
 
 USE = """
 import pathlib, sys
