@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SOURCES = "setup.py pyproject.toml MANIFEST.in README.md LICENSE sepconv schemas".split()
+SOURCES = [
+    "setup.py",
+    "pyproject.toml",
+    "MANIFEST.in",
+    "README.md",
+    "LICENSE",
+    "sepconv",
+    "schemas",
+]
 
 USE = """
 import pathlib, sys
