@@ -141,7 +141,7 @@ def test_expanded_config_is_read_by_keras_and_comes_back_equal(path: Path) -> No
         {"depthwise_constraint": keras.constraints.MinMaxNorm(0.5, 2.0, axis=[0, 1])},
         {"activation": keras.layers.LeakyReLU(negative_slope=0.4)},
     ],
-    ids=str,
+    ids=lambda arguments: "-".join(arguments) or "plain",
 )
 def test_config_that_keras_wrote_is_read(arguments: dict[str, Any]) -> None:
     theirs = keras.layers.SeparableConv1D(4, 3, name="a", **arguments)

@@ -70,7 +70,11 @@ HOSTILE = {
 def test_loading_touches_nothing_but_the_file(tmp_path: Path) -> None:
     for name, text in HOSTILE.items():
         (tmp_path / name).write_text(text)
-    corpus = [p for p in FOLDER.glob("*/*") if p.suffix in (".yaml", ".json")]
+    corpus = [
+        path
+        for path in FOLDER.glob("*/*")
+        if path.suffix in (".yaml", ".json") and path.stem != "very_large_weights"
+    ]
     # What the library imports when it is first needed: for weights, bfloat16, suggestions.
     warm = [
         FOLDER / "valid" / "sequential.yaml",
