@@ -12,15 +12,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-SOURCES = [
-    "setup.py",
-    "pyproject.toml",
-    "MANIFEST.in",
-    "README.md",
-    "LICENSE",
-    "sepconv",
-    "schemas",
-]
+CODE = ["setup.py", "pyproject.toml", "MANIFEST.in", "sepconv", "schemas"]
+SOURCES = [*CODE, "README.md", "LICENSE"]
 
 USE = """
 import pathlib, sys
