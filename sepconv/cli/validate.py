@@ -21,7 +21,9 @@ def run(arguments: argparse.Namespace) -> int:
     report = check(arguments)
     pieces = rendering.RENDERERS[arguments.format](report)
     if arguments.output:
-        Path(arguments.output).write_text(rendering.plain(pieces), encoding="utf-8")
+        Path(arguments.output).write_text(
+            rendering.plain(pieces), encoding="utf-8", errors="backslashreplace"
+        )
     else:
         terminal.write(pieces, sys.stdout)
     failed = report.findings if arguments.warnings_as_errors else report.count("error")
