@@ -304,3 +304,12 @@ def test_pre_commit_hook_runs_what_exists() -> None:
         "a.yaml": False,
     }.items():
         assert bool(re.search(hook["files"], name)) is matches
+
+
+@pytest.mark.parametrize("form", ["full", "concise", "json", "github", "sarif"])
+def test_file_name_of_any_bytes_is_reported(folder: Path, form: str) -> None:
+    name = os.fsdecode(b"x\xff.yaml")
+    (folder / name).write_text(BAD)
+    assert command("validate", name, "--format", form).returncode == 1
+    assert command("validate", name, "--format", form, "--output", "report").returncode == 1
+    assert (folder / "report").read_text(encoding="utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -68,5 +69,5 @@ def _location(file: str, span: Span) -> dict[str, Any]:
         "endLine": span.end_line,
         "endColumn": span.end_column,
     }
-    place = {"artifactLocation": {"uri": quote(file.replace("\\", "/"))}, "region": region}
+    place = {"artifactLocation": {"uri": quote(os.fsencode(file))}, "region": region}
     return {"physicalLocation": place}
