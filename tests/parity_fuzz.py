@@ -19,7 +19,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from parity.compare import Difference, differences
+from parity.compare import Difference, compare
 from parity.configs import Case, random_case
 
 
@@ -42,18 +42,20 @@ def report(keras: Any, count: int, seed: int) -> int:
     """Run `count` cases, print what differed, and return the number of unexplained cases."""
     rng = np.random.default_rng(seed)
     explained: Counter[str] = Counter()
-    agreed = unexplained = 0
+    agreed = refused = unexplained = 0
     start = time.monotonic()
     for number in range(count):
         case = random_case(rng)
-        found = differences(case, keras)
+        found, both_refuse = compare(case, keras)
         agreed += not found
+        refused += both_refuse
         explained.update({difference.reason for difference in found if difference.reason})
         open_ones = [difference for difference in found if difference.reason is None]
         if open_ones:
             unexplained += 1
             show(number, case, open_ones)
-    print(f"{count} configurations in {time.monotonic() - start:.0f} s: {agreed} agree")
+    print(f"{count} configurations in {time.monotonic() - start:.0f} s")
+    print(f"  {agreed:5d} agree in all, {refused} of them by refusing the configuration")
     for reason, times in explained.most_common():
         print(f"  {times:5d} explained: {reason}")
     print(f"{unexplained} unexplained")

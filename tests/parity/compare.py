@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,18 +51,26 @@ LAXER = {
 }
 
 
-def differences(case: Case, keras: Any) -> list[Difference]:
-    """Return every difference between sepconv's layer and Keras's on `case`."""
+class Comparison(NamedTuple):
+    """What differs, and whether both refused the case, so that there were no values to compare."""
+
+    found: list[Difference]
+    refused: bool
+
+
+def compare(case: Case, keras: Any) -> Comparison:
+    """Compare sepconv's layer with Keras's on `case`."""
     ours = run(sepconv.SeparableConv1D, case, lambda layer: None)
     weights = ours.layer.get_weights() if ours.layer is not None and ours.layer.built else None
     theirs = run(keras.layers.SeparableConv1D, case, lambda layer: load(layer, weights))
     if ours.error or theirs.error:
-        return refusals(case, ours.error, theirs.error)
+        both = bool(ours.error and theirs.error)
+        return Comparison(refusals(case, ours.error, theirs.error), both)
     found = list(shapes(case, ours, theirs))
-    if not found:
+    if ours.outputs.shape == theirs.outputs.shape:
         found += values(case, ours, theirs)
         found += losses(case, ours, theirs)
-    return found + configs(ours.layer, theirs.layer)
+    return Comparison(found + configs(ours.layer, theirs.layer), False)
 
 
 def run(cls: Any, case: Case, prepare: Callable[[Any], None]) -> Outcome:
