@@ -169,7 +169,9 @@ cdef int run_jobs(
         for job in range(first, end):
             failed += run_job(plan, tile, call, plan_of_work, job)
         return failed
-    for job in prange(first, end, schedule="dynamic", chunksize=1, num_threads=n):
+    # Runs of neighbours: a job fetches the beginning of the next one's x ahead.
+    cdef int64_t run = max((end - first) // (8 * n), 1)
+    for job in prange(first, end, schedule="dynamic", chunksize=run, num_threads=n):
         failed += run_job(plan, tile, call, plan_of_work, job)
     return failed
 

@@ -13,10 +13,11 @@ template <class T> struct ChannelsLast {
   // Up to here, and without a depth multiplier, interior input rows are read in place: x is then
   // one stream. Longer kernels reread a row often enough to pay for a copy without cache conflicts.
   static constexpr int64_t in_place_taps = 12;
+  static constexpr int64_t line_bytes = 64;
   static constexpr int copy_vectors = 4;  // 256 B of a row at a time
-  // Of H and of the pointwise weights, at most one stays in L2 from strip to strip. Flat between
-  // 200 and 800 KiB; weights that would not stay anyway are read half as often at the upper end.
-  static constexpr int64_t h_bytes = 400 << 10, kept_weights = 1 << 20;
+  // H of a strip. Weights too large to stay in L2 from strip to strip are read less often by long
+  // strips; otherwise short ones do better, as the next strip's x can be fetched in good time.
+  static constexpr int64_t h_bytes = 200 << 10, long_h_bytes = 800 << 10, kept_weights = 1 << 20;
   static constexpr int64_t copy_bytes = 1 << 20;
 
   const Plan& plan;
@@ -33,7 +34,7 @@ template <class T> struct ChannelsLast {
 
   static int64_t strip(const Plan& p) {
     const int64_t weights = p.depth() * p.filters * int64_t(sizeof(T));
-    const int64_t bytes = weights > kept_weights ? 2 * h_bytes : h_bytes;
+    const int64_t bytes = weights > kept_weights ? long_h_bytes : h_bytes;
     const int64_t by_h = bytes / int64_t(h_block(p) * sizeof(T)) * gemm_rows;
     const int64_t by_copy = copy_bytes / (copied_step(p) * copy_vectors * vector_bytes);
     return larger<int64_t>(smaller(by_h, by_copy) / gemm_rows, 1) * gemm_rows;
@@ -70,7 +71,7 @@ template <class T> struct ChannelsLast {
       depthwise_in_place(row, n);
     else
       depthwise_copied(row, n);
-    pointwise(c, begin, n);
+    pointwise(c, begin, n, lines_of_next(row, n));
   }
 
   // Input rows from one output of a class to the next.
@@ -187,17 +188,39 @@ template <class T> struct ChannelsLast {
     for (; r < n; r++) zero();
   }
 
-  void pointwise(int64_t c, int64_t begin, int64_t n) const {
+  // The stretch of x that the strip after this one reads first, as cache lines.
+  struct Lines {
+    const char* line;
+    int64_t left;
+    void fetch(int64_t n) {
+      for (n = smaller(n, left), left -= n; n > 0; n--, line += line_bytes)
+        __builtin_prefetch(line, 0, 1);
+    }
+  };
+  Lines lines_of_next(int64_t row, int64_t n) const {
+    // Rows of a class that lie apart are left to the hardware.
+    if (plan.classes > 1) return {nullptr, 0};
+    const int64_t rows = (call.batch - tile.sample) * call.steps;  // from this sample's first on
+    const int64_t first = smaller(larger<int64_t>(row + n * row_step(), 0), rows);
+    const int64_t read = smaller(n * row_step(), rows - first) * plan.channels;
+    return {reinterpret_cast<const char*>(x + first * plan.channels),
+            read * int64_t(sizeof(T)) / line_bytes};
+  }
+
+  void pointwise(int64_t c, int64_t begin, int64_t n, Lines next) const {
     const int64_t F = plan.filters;
     constexpr int64_t columns = gemm_columns<T>;
     const Finish<T> finish(plan.epilogue);
     GemmBlock<T> g = gemm_of<T>(plan, finish);
     g.y_stride = plan.classes * F;
+    const int64_t tiles = ceil_div(n, gemm_rows) * (tile.panel_end - tile.panel_begin);
+    const int64_t lines = ceil_div(next.left, tiles);
     for (int64_t p = tile.panel_begin; p < tile.panel_end; p++) {
       g.columns = smaller(columns, F - p * columns);
       g.b = static_cast<const T*>(plan.pointwise) + p * columns * g.depth;
       g.bias = static_cast<const T*>(plan.bias) + p * columns;
       for (int64_t i = 0; i < n; i += gemm_rows) {
+        next.fetch(lines);
         g.a = h + i / gemm_rows * h_stride;
         g.y = y + (c + plan.classes * (begin + i)) * F + p * columns;
         const int64_t rows = smaller<int64_t>(gemm_rows, n - i);
