@@ -142,12 +142,12 @@ class Declared:
         return cls(**config)
 
     def __repr__(self) -> str:
-        changed = [
-            f"{name}={shown(self.__dict__.get(name), 60)}"
+        told = [
+            f"{name}={shown(self.__dict__[name], 60)}"
             for name, declared in self.arguments.items()
-            if self.__dict__.get(name) is not None
+            if name in self.__dict__ and not _is_default(self.__dict__[name], declared)
         ]
-        return f"{type(self).__name__}({', '.join(changed)})"
+        return f"{type(self).__name__}({', '.join(told)})"
 
     @classmethod
     def _bind(cls, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -163,6 +163,15 @@ class Declared:
             raise TypeError(
                 f"{cls.__name__}(): {error}; it takes {cls._declared_signature}"
             ) from None
+
+
+def _is_default(value: Any, declared: Argument[Any, Any]) -> bool:
+    if declared.default is REQUIRED:
+        return False
+    default = declared.rule.normalise(declared.default, declared.name)
+    if isinstance(value, Declared) and type(value) is type(default):
+        return bool(value.get_config() == default.get_config())
+    return bool(value is default or (type(value) is type(default) and value == default))
 
 
 def _without_self(constructor: Any) -> inspect.Signature:

@@ -119,8 +119,9 @@ def test_own_constructor_below_a_declared_class_keeps_its_arguments() -> None:
     assert Wide(9).get_config() == {"size": (9,), "scale": 0.5}
 
 
-def test_repr_shows_the_values() -> None:
-    assert repr(Kernel(3)) == "Kernel(label='a', size=(3,), scale=1.0)"
+def test_repr_shows_what_is_no_default() -> None:
+    assert repr(Kernel(3)) == "Kernel(size=(3,))"
+    assert repr(Kernel(3, 2.0, label="b")) == "Kernel(label='b', size=(3,), scale=2.0)"
 
 
 def test_users_constructor_keeps_its_own_signature() -> None:
