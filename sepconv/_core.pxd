@@ -26,6 +26,8 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         bool_t channels_first
         bool_t finite_depthwise
         Epilogue epilogue
+        int64_t strip
+        int64_t scratch_bytes
         const void* depthwise
         const void* pointwise
         const void* bias
@@ -46,6 +48,8 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
     struct TileKernels:
         int steps
         int filters
+        int64_t (*strip)(const PlanStruct&) noexcept nogil
+        int64_t (*scratch_bytes)(const PlanStruct&) noexcept nogil
         PackedSizes (*packed_sizes)(const PlanStruct&) noexcept nogil
         void (*pack)(const PlanStruct&, const void*, const void*, const void*) noexcept nogil
 

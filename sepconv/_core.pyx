@@ -249,6 +249,8 @@ cdef class Plan:
         plan.finite_depthwise = bool(np.isfinite(depthwise).all())
         fill_epilogue(plan.epilogue, activation, self.parameters)
         self.tile = kernels.tile[dtype_index(cnp.PyArray_TYPE(depthwise))][1 if channels_first else 0]
+        plan.strip = self.tile.strip(self.plan)
+        plan.scratch_bytes = self.tile.scratch_bytes(self.plan)
         self._pack(depthwise, pointwise, offsets)
 
     cdef int _pack(self, cnp.ndarray depthwise, cnp.ndarray pointwise, cnp.ndarray bias) except -1:

@@ -34,12 +34,12 @@ template <class T> struct ChannelsFirst {
   static int64_t slots(const Plan& p) { return smaller(p.phases, p.taps); }
 
   static int64_t scratch_bytes(const Plan& p) {
-    const int64_t n = strip(p);
+    const int64_t n = p.strip;
     return (n * p.depth() + slots(p) * (n + last_shift(p))) * int64_t(sizeof(T));
   }
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
-    const int64_t n = strip(plan);
+    const int64_t n = plan.strip;
     T* h = static_cast<T*>(scratch);
     ChannelsFirst job{plan, call, tile, plan.depth() * columns, n + last_shift(plan),
                       h, h + n * plan.depth(),

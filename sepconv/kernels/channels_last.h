@@ -46,13 +46,13 @@ template <class T> struct ChannelsLast {
   static int64_t copied_rows(const Plan& p, int64_t n) { return (n - 1) * copied_step(p) + p.taps; }
 
   static int64_t scratch_bytes(const Plan& p) {
-    const int64_t n = strip(p);
+    const int64_t n = p.strip;
     const int64_t rows = in_place(p) ? copied_rows(p, depthwise_outputs) : copied_rows(p, n) * copy_vectors;
     return (n / gemm_rows * h_block(p) + rows * vl) * int64_t(sizeof(T));
   }
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
-    const int64_t block = h_block(plan), n = strip(plan);
+    const int64_t block = h_block(plan), n = plan.strip;
     T* h = static_cast<T*>(scratch);
     ChannelsLast job{plan, call, tile, ceil_div(plan.depth(), vl), block, h,
                      h + n / gemm_rows * block,

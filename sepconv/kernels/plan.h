@@ -32,7 +32,9 @@ struct Plan {
   bool same, channels_first;
   bool finite_depthwise;  // else zeroed padding would turn an infinite weight into NaN
   Epilogue epilogue;
-  const void* depthwise;  // packed by Kernels::pack
+  int64_t strip;          // outputs whose depthwise half is held at once
+  int64_t scratch_bytes;  // of a thread, for one strip
+  const void* depthwise;  // packed by TileKernels::pack
   const void* pointwise;
   const void* bias;
 
@@ -64,7 +66,7 @@ struct TileKernels {
   PackedSizes (*packed_sizes)(const Plan&);
   // depthwise (K, C*M), pointwise (C*M, F), bias (F) or null -> the arrays that `plan` names
   void (*pack)(const Plan&, const void* depthwise, const void* pointwise, const void* bias);
-  int64_t (*strip)(const Plan&);  // outputs whose depthwise half is held at once
+  int64_t (*strip)(const Plan&);
   int64_t (*scratch_bytes)(const Plan&);
   void (*run)(const Plan&, const Call&, const Tile&, void* scratch);
 };

@@ -33,7 +33,7 @@ Schedule schedule(const Plan& plan, const TileKernels& kernels, const Call& call
       double(plan.taps + plan.filters);
   s.threads = work < serial_work ? 1 : threads;
 
-  const int64_t unit = kernels.steps, strip = kernels.strip(plan);
+  const int64_t unit = kernels.steps, strip = plan.strip;
   const int64_t classes = plan.channels_first ? 1 : std::min(plan.classes, call.out_steps);
   const int64_t in_class = ceil_div(call.out_steps, classes);
   // All classes of a stretch of x in one tile if a row block of each fits a strip.
@@ -114,7 +114,7 @@ thread_local Scratch scratch;
 
 int run_job(const Plan& plan, const TileKernels& kernels, const Call& call, const Schedule& s,
             int64_t job) {
-  void* memory = scratch.of_size(size_t(kernels.scratch_bytes(plan)));
+  void* memory = scratch.of_size(size_t(plan.scratch_bytes));
   if (!memory) return 1;
   kernels.run(plan, call, tile_of(plan, kernels, call, s, job), memory);
   scratch.trim();
