@@ -93,6 +93,17 @@ def test_what_cannot_be_done_is_status_2(
     assert captured.out == ""
 
 
+def test_file_that_cannot_be_read_does_not_hide_the_others(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "typo.yaml").write_text("SeparableConv1D: {filters: 4, kernal_size: 3}\n")
+    assert main(["validate", "nowhere.yaml", "typo.yaml"]) == 2
+    captured = capsys.readouterr()
+    assert captured.err == "sepconv: nowhere.yaml: no such file\n"
+    assert "typo.yaml:1:31: error[SC102]" in captured.out
+    assert "1 error in 1 of 1 file" in captured.out
+
+
 @pytest.mark.parametrize("arguments", [[], ["validate"], ["validate", "x", "--format", "xml"]])
 def test_wrong_usage_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from sepconv import config
 from sepconv.config import rendering
+from sepconv.config.findings import Report
 from sepconv.config.reading import source_lines
 
 ROOT = Path(__file__).parent.parent
@@ -58,7 +59,7 @@ def check(suffix: str, raw: bytes) -> None:
     for finding in checked.findings:
         assert finding.span.line <= len(lines) + 1
         assert finding.message.isprintable()
-    report = rendering.Report(checked.findings, 1, {name: lines})
+    report = Report(checked.findings, 1, {name: lines})
     for render in rendering.RENDERERS.values():
         rendering.plain(render(report)).encode()
     # A warning may be that of weights too large to make.

@@ -8,8 +8,8 @@ import pytest
 
 from sepconv import config
 from sepconv.config import rendering
+from sepconv.config.findings import Report
 from sepconv.config.reading import source_lines
-from sepconv.config.rendering import Report
 
 TEXT = """\
 Sequential:

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 
 from sepconv import __version__
-from sepconv.cli.verbs import VERBS, CommandError
+from sepconv.cli.errors import CommandError
+from sepconv.cli.verbs import VERBS
 from sepconv.errors import ConfigError, SepconvError
 
 CLEAN, FINDINGS, FAILED, INTERRUPTED = 0, 1, 2, 130

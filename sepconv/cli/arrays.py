@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sepconv.cli.verbs import CommandError
+from sepconv.cli.errors import CommandError
 from sepconv.errors import shown, suggestion
 
 

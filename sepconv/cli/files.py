@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sepconv.cli.verbs import CommandError
+from sepconv.cli.errors import CommandError
 from sepconv.config.limits import MAX_BYTES
 
 STDIN = "-"
@@ -17,16 +17,18 @@ SUFFIXES = (".yaml", ".yml", ".json")
 def configs(names: Sequence[str]) -> list[str]:
     """Return the files that `names` stand for: files, folders with all below them, globs.
 
+    A name that stands for nothing stays in the list: reading it says so, like any other file
+    that cannot be read.
+
     Raises:
-        CommandError: a name stands for no file.
+        CommandError: a folder without config files.
     """
     found: dict[str, None] = {}  # in order, each once
     for name in names:
         expanded = list(_expanded(name))
-        if not expanded:
-            what = "no config files there" if Path(name).is_dir() else "no such file"
-            raise CommandError(f"{name}: {what}")
-        found.update(dict.fromkeys(expanded))
+        if not expanded and Path(name).is_dir():
+            raise CommandError(f"{name}: no config files there")
+        found.update(dict.fromkeys(expanded or [name]))
     return list(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
-from sepconv.cli.verbs import CommandError
+from sepconv.cli.errors import CommandError
 
 
 def register(path: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from sepconv.cli.verbs import CommandError
+from sepconv.cli.errors import CommandError
 from sepconv.config.codes import RULES
 from sepconv.errors import nearest
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sepconv import config, saving
 from sepconv.cli import terminal
 from sepconv.cli.arrays import read_array
-from sepconv.cli.verbs import CommandError
+from sepconv.cli.errors import CommandError
 from sepconv.layers import Layer
 
 BATCH_BYTES = 2**25  # of inputs and outputs at a time: memory stays small, threads stay busy

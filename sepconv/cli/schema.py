@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from sepconv.cli.verbs import CommandError
+from sepconv.cli.errors import CommandError
 from sepconv.config import schema
 from sepconv.errors import suggestion
 

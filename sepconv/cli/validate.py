@@ -4,41 +4,57 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from sepconv.cli import files, terminal
-from sepconv.cli.verbs import CommandError
+from sepconv.cli.errors import CommandError
 from sepconv.config import rendering
 from sepconv.config.codes import RULES
-from sepconv.config.findings import Finding
+from sepconv.config.findings import Finding, Report
 from sepconv.config.reading import source_lines
 from sepconv.config.validation import validate
 from sepconv.errors import nearest
+from sepconv.weights.atomic import replacing
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Validate the files, write the report, and return 1 if there are errors."""
-    report = check(arguments)
+    """Validate the files and write the report.
+
+    Returns:
+        2 if a file could not be read, else 1 if there are errors, else 0.
+    """
+    unread: list[str] = []
+    report = check(arguments, unread)
     pieces = rendering.RENDERERS[arguments.format](report)
     if arguments.output:
-        Path(arguments.output).write_text(
-            rendering.plain(pieces), encoding="utf-8", errors="backslashreplace"
-        )
-    else:
+        with replacing(arguments.output) as file:
+            file.write(rendering.plain(pieces).encode("utf-8", "backslashreplace"))
+    elif report.files or not unread:
         terminal.write(pieces, sys.stdout)
+    for told in unread:
+        print(f"sepconv: {told}", file=sys.stderr)
+    if unread:
+        return 2
     failed = report.findings if arguments.warnings_as_errors else report.count("error")
     return 1 if failed else 0
 
 
-def check(arguments: argparse.Namespace) -> rendering.Report:
-    """Return what is found in the files that the command line names."""
+def check(arguments: argparse.Namespace, unread: list[str]) -> Report:
+    """Return what is found in the files that the command line names.
+
+    Files that cannot be read are told in `unread`; the others are validated all the same.
+    """
     shape = files.shape(arguments.input_shape) if arguments.input_shape else None
     selected, ignored = _codes(arguments.select), _codes(arguments.ignore)
     findings: list[Finding] = []
     sources: dict[str, list[str]] = {}
     names = files.configs(arguments.files)
     for name in terminal.tracked(names, "validating"):
-        raw = files.content(name)
+        try:
+            raw = files.content(name)
+        except OSError as error:
+            what = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+            unread.append(f"{name}: {what}")
+            continue
         shown = (arguments.stdin_filename or "<stdin>") if name == files.STDIN else name
         found = [
             finding
@@ -48,7 +64,7 @@ def check(arguments: argparse.Namespace) -> rendering.Report:
         if found:
             sources[shown] = source_lines(raw)
         findings += found
-    return rendering.Report(findings, len(names), sources)
+    return Report(findings, len(names) - len(unread), sources)
 
 
 def _is_wanted(code: str, selected: tuple[str, ...], ignored: tuple[str, ...]) -> bool:

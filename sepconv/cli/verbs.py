@@ -8,14 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
-class CommandError(Exception):
-    """The command cannot do what was asked; the message is for its user."""
-
-    def __init__(self, message: str, status: int = 2) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 @dataclass(frozen=True)
 class Verb:
     """One verb of the command."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -81,3 +81,15 @@ class Findings:
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(sorted(self.found, key=lambda finding: finding.span))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run of the validator found, over all its files."""
+
+    findings: Sequence[Finding]
+    files: int
+    sources: Mapping[str, Sequence[str]]  # file -> its lines
+
+    def count(self, severity: str) -> int:
+        return sum(finding.severity == severity for finding in self.findings)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sepconv import models, saving
 from sepconv.config import rendering
+from sepconv.config.findings import Report
 from sepconv.config.keras_form import shorten, to_config
 from sepconv.config.kinds import LAYERS
 from sepconv.config.limits import MAX_BYTES
@@ -65,7 +66,7 @@ def build(raw: bytes, filename: str) -> Layer:
 
 def refusal(checked: Checked, raw: bytes, filename: str) -> ConfigError:
     """Return the error that shows every finding."""
-    report = rendering.Report(checked.findings, 1, {filename: source_lines(raw)})
+    report = Report(checked.findings, 1, {filename: source_lines(raw)})
     return ConfigError(rendering.plain(rendering.full(report)), checked.findings)
 
 

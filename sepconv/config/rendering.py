@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from sepconv.config import sarif
 from sepconv.config.codes import RULES
-from sepconv.config.findings import Finding, Note
+from sepconv.config.findings import Finding, Note, Report
 from sepconv.config.nodes import Span
 
 JSON_VERSION = 1
@@ -22,18 +22,6 @@ class Piece(NamedTuple):
 
     text: str
     style: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """What one run of the validator found, over all its files."""
-
-    findings: Sequence[Finding]
-    files: int
-    sources: Mapping[str, Sequence[str]]  # file -> its lines
-
-    def count(self, severity: str) -> int:
-        return sum(finding.severity == severity for finding in self.findings)
 
 
 _STYLES = {"error": "bold red", "warning": "bold yellow"}

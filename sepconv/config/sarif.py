@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 from sepconv import __version__
 from sepconv.config.codes import RULES
-from sepconv.config.findings import Finding
+from sepconv.config.findings import Finding, Report
 from sepconv.config.nodes import Span
-
-if TYPE_CHECKING:
-    from sepconv.config.rendering import Report
 
 
 def log(report: Report) -> Iterator[str]:

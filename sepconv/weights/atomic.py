@@ -29,7 +29,12 @@ def replacing(path: str | PathLike[str]) -> Iterator[IO[bytes]]:
     target = Path(os.path.realpath(path))
     temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(6)}.tmp")
     # 0o666 is cut by the umask, as for any new file; O_EXCL follows nobody's link.
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        descriptor = os.open(temporary, flags, 0o666)
+    except OSError as error:
+        error.filename = os.fspath(path)  # the name that the caller knows
+        raise
     try:
         with os.fdopen(descriptor, "wb") as file:
             with suppress(FileNotFoundError):
