@@ -241,9 +241,15 @@ cdef class Plan:
         plan.stride = _size("strides", strides)
         plan.dilation = _size("dilation_rate", dilation_rate)
         common = gcd(strides, dilation_rate)
-        plan.classes, plan.phases = dilation_rate // common, strides // common
-        if (taps - 1) * dilation_rate >= max_size:
-            raise ValueError(f"dilation_rate={dilation_rate} is too large for {taps} taps")
+        phases = strides // common
+        plan.classes, plan.phases = dilation_rate // common, phases
+        # Offsets into x are formed for a block of outputs, 12 at most, before they are compared.
+        reach = (12 * phases + taps) * int(dilation_rate)
+        if reach * channels >= max_size:
+            raise ValueError(
+                f"strides={strides} and dilation_rate={dilation_rate} are too large for {taps} taps"
+                f" of {channels} channels"
+            )
         plan.same = padding == "same"
         plan.channels_first = channels_first
         plan.finite_depthwise = bool(np.isfinite(depthwise).all())

@@ -39,7 +39,7 @@ def test_geometry_sizes_around_the_register_tiles(size: int, channels_first: boo
 @pytest.mark.parametrize("channels_first", FORMATS)
 @pytest.mark.parametrize("padding", ["same", "valid"])
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, 7, 50])
-@pytest.mark.parametrize("dilation", [1, 2, 3, 4, 9, 33])
+@pytest.mark.parametrize("dilation", [1, 2, 3, 4, 9, 33, 400])
 def test_geometry_strides_and_dilations(
     dilation: int, stride: int, padding: str, channels_first: bool
 ) -> None:

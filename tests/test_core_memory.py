@@ -232,11 +232,21 @@ def test_plan_tells_its_layer() -> None:
         plan.filters = 3  # type: ignore[misc]
 
 
-def test_largest_strides_and_dilations_are_right() -> None:
-    for name in ("strides", "dilation_rate"):
-        plan = plan_of(**{name: 2**31 - 1})
-        assert plan(zeros(1, 4, 5)).shape == (1, 1 if name == "strides" else 4, 7)
-    assert plan_of(dilation_rate=2**31 - 1, strides=2**31 - 1)(zeros(1, 4, 5)).shape == (1, 1, 7)
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize("name", ["strides", "dilation_rate"])
+def test_largest_strides_and_dilations_need_no_memory(name: str, channels_first: bool) -> None:
+    plan = plan_of(**{name: 2**31 - 1}, channels_first=channels_first)
+    for steps in (1, 4, 500):
+        shape = (2, 5, steps) if channels_first else (2, steps, 5)
+        out = 1 if name == "strides" else steps
+        assert plan(zeros(*shape)).shape == ((2, 7, out) if channels_first else (2, out, 7))
+
+
+def test_strides_and_dilations_beyond_64_bits_are_refused() -> None:
+    with pytest.raises(ValueError, match="strides=2147483647 and dilation_rate=2147483646 are too"):
+        plan_of(strides=2**31 - 1, dilation_rate=2**31 - 2)
+    with pytest.raises(ValueError, match="too large for 3 taps"):
+        plan_of(strides=2**31 - 1, dilation_rate=2**28)
 
 
 @pytest.mark.parametrize("shape", [(0, 2**58, 5), (2**58, 0, 5)])

@@ -26,37 +26,48 @@ template <class T> struct ChannelsFirst {
 
   static int64_t strip(const Plan& p) {
     const int64_t by_h = h_bytes / int64_t(p.depth() * sizeof(T));
-    const int64_t by_copy = copy_bytes / int64_t(slots(p) * sizeof(T));
+    const int64_t windows = slots(p) + (p.classes > 1 ? p.taps : 0);
+    const int64_t by_copy = copy_bytes / int64_t(windows * sizeof(T));
     return larger<int64_t>(smaller(by_h, by_copy) / (wide * columns), 1) * wide * columns;
   }
-  // A tap is `shift` input steps of its phase beyond the phase's first.
-  static int64_t last_shift(const Plan& p) { return (p.taps - 1) / p.phases * p.classes; }
+  // The phases of a copied row stand in slots of their own. In its phase, a tap's window begins
+  // `classes` input steps after that of the tap before, or where that one ends.
   static int64_t slots(const Plan& p) { return smaller(p.phases, p.taps); }
+  static int64_t copied_shift(const Plan& p) { return smaller(p.classes, p.strip); }
+  static int64_t slot_size(const Plan& p) {
+    return p.strip + (p.taps - 1) / p.phases * copied_shift(p);
+  }
 
   static int64_t scratch_bytes(const Plan& p) {
     const int64_t n = p.strip;
-    return (n * p.depth() + slots(p) * (n + last_shift(p))) * int64_t(sizeof(T));
+    return (n * p.depth() + slots(p) * slot_size(p)) * int64_t(sizeof(T));
   }
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
     const int64_t n = plan.strip;
     T* h = static_cast<T*>(scratch);
-    ChannelsFirst job{plan, call, tile, plan.depth() * columns, n + last_shift(plan),
+    ChannelsFirst job{plan, call, tile, plan.depth() * columns, slot_size(plan),
                       h, h + n * plan.depth(),
                       static_cast<const T*>(call.x) + tile.sample * call.steps * plan.channels,
                       static_cast<T*>(call.y) + tile.sample * call.out_steps * plan.filters};
     for (int64_t i = tile.begin; i < tile.end; i += n) job.strip_of(i, smaller(n, tile.end - i));
   }
 
+  // A row of x to convolve: the row itself, or its copy.
+  struct Source {
+    const T* data;
+    int64_t shift;  // elements from one tap of a phase to the next
+  };
+
   void strip_of(int64_t begin, int64_t n) const {
+    const int64_t step = begin * plan.stride - call.pad_left;
+    const int64_t padded = ceil_div(n, vl) * vl;  // whole vectors are computed
+    const bool in_place = plan.stride == 1 && step >= 0 &&
+                          step + padded + (plan.taps - 1) * plan.dilation <= call.steps;
     for (int64_t c = 0; c < plan.channels; c++) {
       const T* in = x + c * call.steps;
-      const int64_t step = begin * plan.stride - call.pad_left;
-      const int64_t padded = ceil_div(n, vl) * vl;  // whole vectors are computed
-      const bool in_place = plan.stride == 1 && step >= 0 &&
-                            step + padded + last_shift(plan) <= call.steps;
       if (!in_place) copy_row(in, step, padded);
-      const T* from = in_place ? in + step : copy;
+      const Source from = in_place ? Source{in + step, plan.classes} : Source{copy, copied_shift(plan)};
       for (int64_t k = c * plan.multiplier; k < (c + 1) * plan.multiplier; k++) {
         depthwise_row(from, weights(k), n, h + k * columns);
         if (!plan.finite_depthwise) depthwise_edges(from, weights(k), step, n, h + k * columns);
@@ -65,20 +76,32 @@ template <class T> struct ChannelsFirst {
     pointwise(begin, n);
   }
 
-  const T* weights(int64_t k) const { return static_cast<const T*>(plan.depthwise) + k * plan.taps; }
+  const T* weights(int64_t k) const {
+    return static_cast<const T*>(plan.depthwise) + k * plan.taps;
+  }
 
   // One input row to [phase][slot_length], with zeros for the padding.
   void copy_row(const T* in, int64_t step, int64_t padded) const {
-    const int64_t n = padded + last_shift(plan), s = plan.stride;
+    const int64_t shift = copied_shift(plan), apart = plan.phases * plan.dilation;
     for (int64_t p = 0; p < slots(plan); p++, step += plan.dilation) {
+      const int64_t taps = (plan.taps - 1 - p) / plan.phases + 1;
       T* out = copy + p * slot_length;
-      const int64_t first = smaller(n, step < 0 ? ceil_div(-step, s) : 0);
-      const int64_t end = smaller(n, ceil_div(larger<int64_t>(call.steps - step, 0), s));
-      memset(out, 0, size_t(first) * sizeof(T));
-      if (end > first) every(in + step + first * s, end - first, out + first);
-      const int64_t tail = larger(first, end);
-      memset(out + tail, 0, size_t(n - tail) * sizeof(T));
+      if (shift == plan.classes)
+        copy_window(in, step, padded + (taps - 1) * shift, out);
+      else
+        for (int64_t j = 0; j < taps; j++) copy_window(in, step + j * apart, padded, out + j * shift);
     }
+  }
+
+  // out[i] = in[step + i * stride], zero outside the row.
+  void copy_window(const T* in, int64_t step, int64_t n, T* out) const {
+    const int64_t s = plan.stride;
+    const int64_t first = smaller(n, step < 0 ? ceil_div(-step, s) : 0);
+    const int64_t end = smaller(n, ceil_div(larger<int64_t>(call.steps - step, 0), s));
+    memset(out, 0, size_t(first) * sizeof(T));
+    if (end > first) every(in + step + first * s, end - first, out + first);
+    const int64_t tail = larger(first, end);
+    memset(out + tail, 0, size_t(n - tail) * sizeof(T));
   }
 
   // out[i] = in[i * stride]
@@ -99,28 +122,31 @@ template <class T> struct ChannelsFirst {
   }
 
   // n outputs of one depthwise channel, to panels of H.
-  void depthwise_row(const T* from, const T* w, int64_t n, T* out) const {
-    int64_t i = 0;
-    for (; i + wide * columns <= n; i += wide * columns, out += wide * panel)
-      depthwise_vectors<wide * gemm_vectors>(from + i, w, out);
-    for (; i < n; i += columns, out += panel)
-      depthwise_at_most<gemm_vectors>(ceil_div(smaller<int64_t>(n - i, columns), vl), from + i, w, out);
+  void depthwise_row(Source from, const T* w, int64_t n, T* out) const {
+    for (; n >= wide * columns; n -= wide * columns, out += wide * panel) {
+      depthwise_vectors<wide * gemm_vectors>(from, w, out);
+      from.data += wide * columns;
+    }
+    for (; n > 0; n -= columns, out += panel) {
+      depthwise_at_most<gemm_vectors>(ceil_div(smaller<int64_t>(n, columns), vl), from, w, out);
+      from.data += columns;
+    }
   }
 
   template <int vectors>
-  void depthwise_at_most(int64_t v, const T* from, const T* w, T* out) const {
+  void depthwise_at_most(int64_t v, Source from, const T* w, T* out) const {
     if constexpr (vectors > 1)
       if (v < vectors) return depthwise_at_most<vectors - 1>(v, from, w, out);
     depthwise_vectors<vectors>(from, w, out);
   }
 
-  template <int vectors> void depthwise_vectors(const T* from, const T* w, T* out) const {
+  template <int vectors> void depthwise_vectors(Source from, const T* w, T* out) const {
     Vec<T> sum[vectors];
     SEPCONV_UNROLL for (int v = 0; v < vectors; v++) sum[v] = Vec<T>{};
-    const int64_t phases = plan.phases, taps = plan.taps, shift = plan.classes;
+    const int64_t phases = plan.phases, taps = plan.taps;
     for (int64_t p = 0; p < phases && p < taps; p++) {
-      const T* in = from + p * slot_length;
-      for (int64_t j = p; j < taps; j += phases, in += shift) {
+      const T* in = from.data + p * slot_length;
+      for (int64_t j = p; j < taps; j += phases, in += from.shift) {
         const Vec<T> tap = splat(*w++);
         SEPCONV_UNROLL for (int v = 0; v < vectors; v++) sum[v] += tap * load(in + v * vl);
       }
@@ -130,15 +156,15 @@ template <class T> struct ChannelsFirst {
   }
 
   // The outputs over the padding once more, without their taps that lie on it.
-  void depthwise_edges(const T* from, const T* w, int64_t step, int64_t n, T* out) const {
+  void depthwise_edges(Source from, const T* w, int64_t step, int64_t n, T* out) const {
     const int64_t phases = plan.phases, d = plan.dilation;
     for (int64_t i = 0; i < n; i++, step += plan.stride) {
       if (step >= 0 && step + (plan.taps - 1) * d < call.steps) continue;
       T sum = 0;
       const T* tap = w;
       for (int64_t p = 0; p < phases && p < plan.taps; p++) {
-        const T* in = from + p * slot_length + i;
-        for (int64_t j = p; j < plan.taps; j += phases, in += plan.classes, tap++)
+        const T* in = from.data + p * slot_length + i;
+        for (int64_t j = p; j < plan.taps; j += phases, in += from.shift, tap++)
           if (step + j * d >= 0 && step + j * d < call.steps) sum += *tap * *in;
       }
       out[i / columns * panel + i % columns] = sum;
