@@ -48,3 +48,10 @@ def test_links_lead_to_files(page: str) -> None:
 )
 def test_make_targets_of_the_contributors_page_exist(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_tests_behind_the_promises_exist() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+\.py)`", text))
+    assert named
+    assert named <= {path.name for path in (ROOT / "tests").glob("test_*.py")}
