@@ -107,10 +107,13 @@ cdef int dtype_index(int type_num) except -1:
 
 cdef int fill_epilogue(Epilogue& epilogue, str activation, tuple parameters) except -1:
     if activation not in ACTIVATIONS:
-        raise ValueError(f"activation must be one of {sorted(ACTIVATIONS)}, got {activation!r:.200}")
+        raise ValueError(
+            f"activation must be one of {sorted(ACTIVATIONS)}, got {activation!r:.200}"
+        )
     if len(parameters) != ACTIVATIONS[activation]:
         raise ValueError(
-            f"activation {activation!r} takes {ACTIVATIONS[activation]} parameters, got {len(parameters)}"
+            f"activation {activation!r} takes {ACTIVATIONS[activation]} parameters,"
+            f" got {len(parameters)}"
         )
     epilogue.activation = <Activation><int>_ACTIVATION_INDEX[activation]
     for i in range(max_parameters):
@@ -138,7 +141,9 @@ cdef bint ranges_overlap(cnp.ndarray a, cnp.ndarray b):
     return a0 < b0 + <uintptr_t>cnp.PyArray_NBYTES(b) and b0 < a0 + <uintptr_t>cnp.PyArray_NBYTES(a)
 
 
-cdef cnp.ndarray checked_output(object out, cnp.ndarray x, int ndim, cnp.npy_intp* shape, bint in_place):
+cdef cnp.ndarray checked_output(
+    object out, cnp.ndarray x, int ndim, cnp.npy_intp* shape, bint in_place
+):
     """`out`, or a new array, of this shape and x's dtype; it may be x itself if `in_place`."""
     cdef cnp.ndarray y
     cdef int i
@@ -149,7 +154,9 @@ cdef cnp.ndarray checked_output(object out, cnp.ndarray x, int ndim, cnp.npy_int
     y = out
     wanted = tuple([shape[i] for i in range(ndim)])
     if y.dtype != x.dtype or (<object>y).shape != wanted:
-        raise ValueError(f"out must be {x.dtype} of shape {wanted}, got {y.dtype} of shape {(<object>y).shape}")
+        raise ValueError(
+            f"out must be {x.dtype} of shape {wanted}, got {y.dtype} of shape {(<object>y).shape}"
+        )
     if not (cnp.PyArray_ISCARRAY(y) and cnp.PyArray_ISNOTSWAPPED(y)):
         raise ValueError("out must be C-contiguous, aligned and writable")
     if ranges_overlap(x, y) and not (in_place and cnp.PyArray_DATA(x) == cnp.PyArray_DATA(y)):
@@ -222,22 +229,25 @@ cdef class Plan:
             shape = shape[1:]
         if len(shape) != 2 or shape[0] != channels * multiplier or shape[1] == 0:
             raise ValueError(
-                f"pointwise_kernel must be (1, C*M, F) or (C*M, F) with C*M = {channels * multiplier},"
-                f" got {(<object>pointwise).shape}"
+                "pointwise_kernel must be (1, C*M, F) or (C*M, F) with C*M = "
+                f"{channels * multiplier}, got {(<object>pointwise).shape}"
             )
         filters = shape[1]
         if offsets is not None and (<object>offsets).shape != (filters,):
             raise ValueError(f"bias must be ({filters},), got {(<object>offsets).shape}")
         for other in (pointwise, depthwise if offsets is None else offsets):
             if other.dtype != depthwise.dtype:
-                raise TypeError(f"weights must have one dtype, got {depthwise.dtype} and {other.dtype}")
+                raise TypeError(
+                    f"weights must have one dtype, got {depthwise.dtype} and {other.dtype}"
+                )
         if padding not in ("valid", "same"):
             raise ValueError(f'padding must be "valid" or "same", got {padding!r:.200}')
 
         self.dtype = depthwise.dtype
         self.padding, self.activation, self.parameters = padding, activation, tuple(parameters)
         plan = &self.plan
-        plan.channels, plan.multiplier, plan.filters, plan.taps = channels, multiplier, filters, taps
+        plan.channels, plan.multiplier = channels, multiplier
+        plan.filters, plan.taps = filters, taps
         plan.stride = _size("strides", strides)
         plan.dilation = _size("dilation_rate", dilation_rate)
         common = gcd(strides, dilation_rate)
@@ -254,7 +264,8 @@ cdef class Plan:
         plan.channels_first = channels_first
         plan.finite_depthwise = bool(np.isfinite(depthwise).all())
         fill_epilogue(plan.epilogue, activation, self.parameters)
-        self.tile = kernels.tile[dtype_index(cnp.PyArray_TYPE(depthwise))][1 if channels_first else 0]
+        index = dtype_index(cnp.PyArray_TYPE(depthwise))
+        self.tile = kernels.tile[index][1 if channels_first else 0]
         plan.strip = self.tile.strip(self.plan)
         plan.scratch_bytes = self.tile.scratch_bytes(self.plan)
         self._pack(depthwise, pointwise, offsets)
@@ -262,7 +273,8 @@ cdef class Plan:
     cdef int _pack(self, cnp.ndarray depthwise, cnp.ndarray pointwise, cnp.ndarray bias) except -1:
         cdef PackedSizes sizes = self.tile.packed_sizes(self.plan)
         cdef int64_t item = cnp.PyArray_ITEMSIZE(depthwise)
-        lengths = [(n * item + 63) // 64 * 64 for n in (sizes.depthwise, sizes.pointwise, sizes.bias)]
+        counts = (sizes.depthwise, sizes.pointwise, sizes.bias)
+        lengths = [(n * item + 63) // 64 * 64 for n in counts]
         self.memory = aligned_alloc(64, sum(lengths))
         if self.memory == NULL:
             raise MemoryError(f"no memory for {sum(lengths)} bytes of packed weights")
@@ -316,8 +328,8 @@ cdef class Plan:
             raise ValueError(
                 "Computed output size would be zero or negative. Received: "
                 f"steps={steps}, kernel_size={self.plan.taps}, strides={self.plan.stride}, "
-                f"dilation_rate={self.plan.dilation}, padding={self.padding!r}, which needs at least "
-                f"{(self.plan.taps - 1) * self.plan.dilation + 1} steps"
+                f"dilation_rate={self.plan.dilation}, padding={self.padding!r}, "
+                f"which needs at least {(self.plan.taps - 1) * self.plan.dilation + 1} steps"
             )
         return out
 
@@ -334,8 +346,8 @@ cdef class Plan:
         cdef cnp.npy_intp* shape = cnp.PyArray_DIMS(array)
         if cnp.PyArray_NDIM(array) != 3 or shape[channel_axis] != self.plan.channels:
             raise ValueError(
-                f"x must have 3 dimensions and {self.plan.channels} channels on axis {channel_axis}, "
-                f"got shape {x.shape}"
+                f"x must have 3 dimensions and {self.plan.channels} channels "
+                f"on axis {channel_axis}, got shape {x.shape}"
             )
         cdef Call call
         call.batch = shape[0]

@@ -12,7 +12,11 @@ cd "$copy"
 SEPCONV_SANITIZE=address,undefined "$python" setup.py -q build_ext --inplace
 
 compiler=${CXX:-g++}
-export LD_PRELOAD="$("$compiler" -print-file-name=libasan.so):$("$compiler" -print-file-name=libubsan.so):$("$compiler" -print-file-name=libstdc++.so)"
+preload=""
+for library in libasan.so libubsan.so libstdc++.so; do
+  preload+="$("$compiler" -print-file-name="$library"):"
+done
+export LD_PRELOAD="$preload"
 # Leaks are Python's own caches; a refused allocation has to come back as NULL, as without ASan.
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1

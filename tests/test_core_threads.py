@@ -62,7 +62,7 @@ def test_large_cases_are_right(name: str, channels_first: bool) -> None:
 
 
 @pytest.mark.parametrize("channels_first", FORMATS)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_splitting_the_batch_does_not_change_a_bit(
     channels_first: bool, data: st.DataObject

@@ -67,7 +67,8 @@ template <class T> struct ChannelsFirst {
     for (int64_t c = 0; c < plan.channels; c++) {
       const T* in = x + c * call.steps;
       if (!in_place) copy_row(in, step, padded);
-      const Source from = in_place ? Source{in + step, plan.classes} : Source{copy, copied_shift(plan)};
+      const Source from =
+          in_place ? Source{in + step, plan.classes} : Source{copy, copied_shift(plan)};
       for (int64_t k = c * plan.multiplier; k < (c + 1) * plan.multiplier; k++) {
         depthwise_row(from, weights(k), n, h + k * columns);
         if (!plan.finite_depthwise) depthwise_edges(from, weights(k), step, n, h + k * columns);
@@ -89,7 +90,8 @@ template <class T> struct ChannelsFirst {
       if (shift == plan.classes)
         copy_window(in, step, padded + (taps - 1) * shift, out);
       else
-        for (int64_t j = 0; j < taps; j++) copy_window(in, step + j * apart, padded, out + j * shift);
+        for (int64_t j = 0; j < taps; j++)
+          copy_window(in, step + j * apart, padded, out + j * shift);
     }
   }
 
@@ -191,10 +193,12 @@ template <class T> struct ChannelsFirst {
 
   static PackedSizes packed_sizes(const Plan& p) {
     const int64_t blocks = ceil_div(p.filters, gemm_rows);
-    return {p.depth() * p.taps, blocks * ceil_div(p.depth(), vl) * gemm_rows * vl, blocks * gemm_rows};
+    return {p.depth() * p.taps, blocks * ceil_div(p.depth(), vl) * gemm_rows * vl,
+            blocks * gemm_rows};
   }
 
-  static void pack(const Plan& plan, const void* depthwise, const void* pointwise, const void* bias) {
+  static void pack(const Plan& plan, const void* depthwise, const void* pointwise,
+                   const void* bias) {
     const int64_t D = plan.depth(), F = plan.filters, K = plan.taps;
     const T* dw = static_cast<const T*>(depthwise);
     const T* pw = static_cast<const T*>(pointwise);
@@ -202,14 +206,16 @@ template <class T> struct ChannelsFirst {
     for (int64_t k = 0; k < D; k++)
       for (int64_t p = 0; p < smaller(plan.phases, K); p++)
         for (int64_t j = p; j < K; j += plan.phases) *out++ = dw[j * D + k];
-    out = static_cast<T*>(const_cast<void*>(plan.pointwise));  // [filters / rows][depth / vl][rows][vl]
+    // [filters / rows][depth / vl][rows][vl]
+    out = static_cast<T*>(const_cast<void*>(plan.pointwise));
     for (int64_t f = 0; f < F; f += gemm_rows)
       for (int64_t q = 0; q < D; q += vl)
         for (int64_t i = f; i < f + gemm_rows; i++)
           for (int64_t k = q; k < q + vl; k++) *out++ = i < F && k < D ? pw[k * F + i] : T(0);
     out = static_cast<T*>(const_cast<void*>(plan.bias));
     const T* b = static_cast<const T*>(bias);
-    for (int64_t f = 0; f < ceil_div(F, gemm_rows) * gemm_rows; f++) *out++ = b && f < F ? b[f] : T(0);
+    for (int64_t f = 0; f < ceil_div(F, gemm_rows) * gemm_rows; f++)
+      *out++ = b && f < F ? b[f] : T(0);
   }
 };
 

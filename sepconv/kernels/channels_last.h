@@ -47,7 +47,8 @@ template <class T> struct ChannelsLast {
 
   static int64_t scratch_bytes(const Plan& p) {
     const int64_t n = p.strip;
-    const int64_t rows = in_place(p) ? copied_rows(p, depthwise_outputs) : copied_rows(p, n) * copy_vectors;
+    const int64_t rows =
+        in_place(p) ? copied_rows(p, depthwise_outputs) : copied_rows(p, n) * copy_vectors;
     return (n / gemm_rows * h_block(p) + rows * vl) * int64_t(sizeof(T));
   }
 
@@ -142,7 +143,8 @@ template <class T> struct ChannelsLast {
     if (!plan.finite_depthwise)
       for (int64_t i = 0; i < n; i++, row += row_step()) {
         const int64_t first = row < 0 ? ceil_div(-row, plan.dilation) : 0;
-        const int64_t last = smaller(plan.taps, ceil_div(larger<int64_t>(call.steps - row, 0), plan.dilation));
+        const int64_t below = larger<int64_t>(call.steps - row, 0);
+        const int64_t last = smaller(plan.taps, ceil_div(below, plan.dilation));
         if (first == 0 && last == plan.taps) continue;
         g.x = rows + i * step;
         g.h = out + i / gemm_rows * h_stride + i % gemm_rows * vl;
@@ -162,7 +164,8 @@ template <class T> struct ChannelsLast {
     const int64_t C = plan.channels, M = plan.multiplier;
     const int64_t first = q * vl / M, last = smaller((q * vl + vl - 1) / M, C - 1);
     Mask<T> channel;  // of each lane, from `first` on
-    SEPCONV_UNROLL for (int i = 0; i < vl; i++) channel[i] = smaller((q * vl + i) / M, last) - first;
+    SEPCONV_UNROLL for (int i = 0; i < vl; i++)
+      channel[i] = smaller((q * vl + i) / M, last) - first;
     int64_t r = 0;
     for (; r < n && row < 0; r++, row += plan.dilation) store(out + r * vl, Vec<T>{});
     const T* in = x + row * C + first;
@@ -178,7 +181,8 @@ template <class T> struct ChannelsLast {
     const int64_t C = plan.channels, panel = n * vl;
     int64_t r = 0;
     auto zero = [&] {
-      SEPCONV_UNROLL for (int u = 0; u < copy_vectors; u++) store(out + u * panel + r * vl, Vec<T>{});
+      SEPCONV_UNROLL for (int u = 0; u < copy_vectors; u++)
+        store(out + u * panel + r * vl, Vec<T>{});
     };
     for (; r < n && row < 0; r++, row += plan.dilation) zero();
     const T* in = x + row * C + q * vl;
@@ -235,7 +239,8 @@ template <class T> struct ChannelsLast {
             panels * gemm_columns<T>};
   }
 
-  static void pack(const Plan& plan, const void* depthwise, const void* pointwise, const void* bias) {
+  static void pack(const Plan& plan, const void* depthwise, const void* pointwise,
+                   const void* bias) {
     const int64_t D = plan.depth(), F = plan.filters, K = plan.taps;
     constexpr int64_t columns = gemm_columns<T>;
     const T* dw = static_cast<const T*>(depthwise);
@@ -245,7 +250,8 @@ template <class T> struct ChannelsLast {
       for (int64_t p = 0; p < smaller(plan.phases, K); p++)
         for (int64_t j = p; j < K; j += plan.phases, out += vl)
           store(out, load_first(dw + j * D + q, smaller<int64_t>(vl, D - q)));
-    out = static_cast<T*>(const_cast<void*>(plan.pointwise));  // [filters / columns][depth][columns]
+    // [filters / columns][depth][columns]
+    out = static_cast<T*>(const_cast<void*>(plan.pointwise));
     for (int64_t p = 0; p < F; p += columns)
       for (int64_t k = 0; k < D; k++)
         for (int64_t j = 0; j < columns; j++) *out++ = p + j < F ? pw[k * F + p + j] : T(0);

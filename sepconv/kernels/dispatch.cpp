@@ -9,7 +9,7 @@ namespace avx2 { void fill(Kernels&); }
 namespace avx512 { void fill(Kernels&); }
 
 static bool always() { return true; }
-// __builtin_cpu_supports looks at XGETBV too, so a register the system does not save does not count.
+// __builtin_cpu_supports looks at XGETBV too: a register the system does not save does not count.
 static bool has_avx2() {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }

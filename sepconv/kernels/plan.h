@@ -25,9 +25,9 @@ struct Epilogue {
 // One layer, fixed when its weights are packed.
 struct Plan {
   int64_t channels, multiplier, filters, taps, stride, dilation;
-  // With g = gcd(stride, dilation): output steps `classes` = dilation / g apart, and taps `phases` =
-  // stride / g apart, meet the same input steps. A class of outputs is so an undilated convolution
-  // of stride `phases` over every dilation-th input step.
+  // With g = gcd(stride, dilation): output steps `classes` = dilation / g apart, and taps
+  // `phases` = stride / g apart, meet the same input steps. A class of outputs is so an undilated
+  // convolution of stride `phases` over every dilation-th input step.
   int64_t classes, phases;
   bool same, channels_first;
   bool finite_depthwise;  // else zeroed padding would turn an infinite weight into NaN

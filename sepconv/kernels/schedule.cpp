@@ -9,7 +9,8 @@ namespace sepconv {
 static int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 static int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
-// Below this many operations a cold parallel region (27 to 60 us) costs more than it saves.
+// Below this many operations, about 25 us with AVX-512, a parallel region does not pay: a cold one
+// costs 27 to 60 us, and milliseconds where the other CPU is virtual and asleep.
 constexpr double serial_work = 4e6;
 // A job or a chunk's share of a thread: tens of milliseconds with AVX-512, a quarter of a second
 // on the baseline. Beyond it Ctrl-C would wait.
@@ -44,14 +45,16 @@ Schedule schedule(const Plan& plan, const TileKernels& kernels, const Call& call
   // Tiles of equal length, as many as the threads share evenly.
   const int64_t rows = call.batch * s.class_tiles;
   int64_t tiles = ceil_div(in_class, s.steps_per_tile);
-  while (rows * tiles % s.threads && rows * tiles < 16 * s.threads && in_class / tiles > unit) tiles++;
+  while (rows * tiles % s.threads && rows * tiles < 16 * s.threads && in_class / tiles > unit)
+    tiles++;
   s.steps_per_tile = round_up(ceil_div(in_class, tiles), unit);
   s.step_tiles = ceil_div(in_class, s.steps_per_tile);
 
   // Filters are split where the steps are too few; each part computes the depthwise half again.
   const int64_t panels = ceil_div(plan.filters, kernels.filters);
   const int64_t step_jobs = rows * s.step_tiles;
-  const int64_t parts = std::max(ceil_div(s.threads, step_jobs), int64_t(work / double(step_jobs) / job_work));
+  const int64_t parts =
+      std::max(ceil_div(s.threads, step_jobs), int64_t(work / double(step_jobs) / job_work));
   s.panels_per_tile = ceil_div(panels, std::clamp<int64_t>(parts, 1, panels));
   s.panel_tiles = ceil_div(panels, s.panels_per_tile);
 
@@ -71,7 +74,8 @@ static Tile tile_of(const Plan& plan, const TileKernels& kernels, const Call& ca
   };
   Tile t{};
   t.panel_begin = next(s.panel_tiles, s.panels_per_tile);
-  t.panel_end = std::min(t.panel_begin + s.panels_per_tile, ceil_div(plan.filters, kernels.filters));
+  t.panel_end =
+      std::min(t.panel_begin + s.panels_per_tile, ceil_div(plan.filters, kernels.filters));
   t.class_begin = next(s.class_tiles, s.classes_per_tile);
   t.class_end = t.class_begin + s.classes_per_tile;
   t.begin = next(s.step_tiles, s.steps_per_tile);

@@ -22,7 +22,7 @@ int64_t padding_left(const Plan& plan, int64_t steps);
 Schedule schedule(const Plan& plan, const TileKernels& kernels, const Call& call, int threads);
 
 // Computes one job in this thread's scratch. Returns 1 if there is no memory for that, else 0.
-int run_job(const Plan& plan, const TileKernels& kernels, const Call& call, const Schedule& schedule,
-            int64_t job);
+int run_job(const Plan& plan, const TileKernels& kernels, const Call& call,
+            const Schedule& schedule, int64_t job);
 
 }  // namespace sepconv

@@ -1,4 +1,4 @@
-// The vector of one instruction set, as a GCC vector extension: +, *, < and ?: come from the compiler.
+// The vector of one instruction set, by GCC's vector extension: the compiler knows +, *, < and ?:.
 //
 // Included only by kernels.cpp, which is compiled once per instruction set inside the namespace
 // SEPCONV_ISA. Nothing here may use an inline function of the standard library: the linker keeps
@@ -97,8 +97,12 @@ template <class T> SEPCONV_INLINE void store_first(T* p, Vec<T> v, int64_t n) {
 #endif
 
 // Bounds that let a NaN in x through: every comparison with it is false, so x is taken.
-template <class T> SEPCONV_INLINE Vec<T> at_least(Vec<T> x, Vec<T> low) { return x < low ? low : x; }
-template <class T> SEPCONV_INLINE Vec<T> at_most(Vec<T> x, Vec<T> high) { return x > high ? high : x; }
+template <class T> SEPCONV_INLINE Vec<T> at_least(Vec<T> x, Vec<T> low) {
+  return x < low ? low : x;
+}
+template <class T> SEPCONV_INLINE Vec<T> at_most(Vec<T> x, Vec<T> high) {
+  return x > high ? high : x;
+}
 
 }  // namespace SEPCONV_ISA
 }  // namespace sepconv

@@ -128,7 +128,7 @@ SEPCONV_INLINE Scaled<F32> exp_of(F64Wide x) {
   return exp_scaled(high, __builtin_convertvector(x - widen(high), F32));
 }
 
-// x * P(N(0, 1) <= x): exp(-z**2 / 2) * g(q) / (1 + z) for z = |x|, q = (z - 4) / (z + 4), z <= 14.6.
+// x * P(N(0, 1) <= x): exp(-z**2 / 2) * g(q) / (1 + z) with z = |x| <= 14.6, q = (z - 4) / (z + 4).
 constexpr float normal_tail[] = {
     0.4720532069f,    -0.09670346682f,   0.01399959701f,   0.0285999781f,
     -0.03219728582f,  0.01794020928f,    -0.005004289206f, -0.0003036946481f,
