@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import reference
 from cases import DTYPES, EDGES, FORMATS, Case, random_cases
 from hypothesis import assume, given, settings, strategies as st
 
+from sepconv import _core
 from sepconv._core import Plan
 
 
@@ -190,3 +192,9 @@ def test_input_shorter_than_the_window_is_an_error(steps: int, channels_first: b
         ValueError, match=r"^Computed output size would be zero or negative\. .*at least 9 steps"
     ):
         case.run(x, weights)
+
+
+def test_examples_in_the_core_s_docstrings_run() -> None:
+    failed, attempted = doctest.testmod(_core)
+    assert attempted > 0
+    assert failed == 0
