@@ -23,11 +23,11 @@ _HOMES = {
     "SeparableConv1D": "sepconv.layers",
     "Sequential": "sepconv.models",
     "dump": "sepconv.config",
-    "get_num_threads": "sepconv._core",
-    "kernel_info": "sepconv._core",
+    "get_num_threads": "sepconv.core",
+    "kernel_info": "sepconv.core",
     "load": "sepconv.config",
     "register": "sepconv.registry",
-    "set_num_threads": "sepconv._core",
+    "set_num_threads": "sepconv.core",
 }
 _MODULES = (
     "activations",
@@ -68,8 +68,8 @@ if TYPE_CHECKING:
         regularizers as regularizers,
         saving as saving,
     )
-    from sepconv._core import get_num_threads, kernel_info, set_num_threads
     from sepconv.config import dump, load
+    from sepconv.core import get_num_threads, kernel_info, set_num_threads
     from sepconv.layers import Input, SeparableConv1D
     from sepconv.models import Sequential
     from sepconv.registry import register

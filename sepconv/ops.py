@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from sepconv import activations
-from sepconv._core import Plan
 from sepconv.arrays import compute_dtype, float_dtype, real_array
+from sepconv.core import Plan
 from sepconv.errors import ValidationError
 from sepconv.rules import Choice, Size1D
 

@@ -19,6 +19,7 @@ STOREYS = (
     ("models",),
     ("layers",),
     ("initializers", "activations", "regularizers", "constraints", "ops", "dtypes"),
+    ("core",),
     ("rules",),
     ("registry", "declaration", "arrays", "weights"),
     ("errors", "threads"),

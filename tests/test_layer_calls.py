@@ -188,7 +188,7 @@ def test_input_spec_is_strict_about_channels_once_built() -> None:
 
 def test_input_spec_of_one_rank() -> None:
     with pytest.raises(ValidationError, match="expected ndim=2, found ndim=3"):
-        InputSpec(ndim=2).check((1, 2, 3), "X")
+        InputSpec(ndim=2).check((1, 2, 3), SeparableConv1D(4, 3))
 
 
 # --- losses --------------------------------------------------------------------------------------

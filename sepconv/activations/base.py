@@ -105,9 +105,9 @@ class Elementwise(Builtin):
         return tuple(float(getattr(self, name)) for name in self.arguments)
 
     def compute(self, x: NDArray[Any]) -> NDArray[Any]:
-        from sepconv import _core
+        from sepconv import core
 
-        return np.asarray(_core.activate(x, self.core_name, self.parameters))
+        return np.asarray(core.activate(x, self.core_name, self.parameters))
 
 
 class Function(Activation):

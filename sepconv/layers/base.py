@@ -223,14 +223,14 @@ class Layer(Operation):
     def _prepare(self, inputs: Any) -> None:
         """Check the shape, and build the layer if nobody has."""
         if self.input_spec is not None:
-            self.input_spec.check(inputs.shape, self.name)
+            self.input_spec.check(inputs.shape, self)
         if self.built:
             return
         with self._lock:
             if not self.built:
                 self.build(building.shape_of(inputs))
         if self.input_spec is not None:  # which building made stricter
-            self.input_spec.check(inputs.shape, self.name)
+            self.input_spec.check(inputs.shape, self)
 
     # --- what is derived from weights ----------------------------------------------------------
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from sepconv.errors import ValidationError
+
+if TYPE_CHECKING:
+    from sepconv.layers.operation import Operation
 
 
 class InputSpec:
@@ -26,8 +30,8 @@ class InputSpec:
         self.min_ndim = min_ndim
         self.axes = dict(axes or {})
 
-    def check(self, shape: tuple[int | None, ...], layer: str) -> None:
-        """Raise ValidationError when an input of `shape` does not suit the layer so named."""
+    def check(self, shape: tuple[int | None, ...], layer: Operation) -> None:
+        """Raise ValidationError when an input of `shape` does not suit `layer`."""
         ndim = len(shape)
         if self.ndim is not None and ndim != self.ndim:
             self._refuse(
@@ -47,9 +51,10 @@ class InputSpec:
                     f"but received input with shape {shape}",
                 )
 
-    def _refuse(self, layer: str, reason: str) -> None:
+    def _refuse(self, layer: Operation, reason: str) -> None:
         raise ValidationError(
-            f"Input 0 with name 'None' of layer '{layer}' is incompatible with the layer: {reason}"
+            f"Input 0 with name 'None' of layer '{layer.name}' is incompatible with the layer: "
+            f"{reason}"
         )
 
     def __repr__(self) -> str:

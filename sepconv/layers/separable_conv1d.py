@@ -181,7 +181,7 @@ class SeparableConv1D(Layer):
         )
 
     def pack(self, *arrays: NDArray[Any]) -> Any:
-        from sepconv._core import Plan
+        from sepconv.core import Plan
 
         # A mixed policy rounds each weight to the compute dtype; the arithmetic is never 16-bit.
         depthwise, pointwise, *bias = (
