@@ -40,7 +40,7 @@ template <class T> struct ChannelsFirst {
 
   static int64_t scratch_bytes(const Plan& p) {
     const int64_t n = p.strip;
-    return (n * p.depth() + slots(p) * slot_size(p)) * int64_t(sizeof(T));
+    return (n * p.depth() + slots(p) * slot_size(p) + vl) * int64_t(sizeof(T));
   }
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
@@ -95,15 +95,15 @@ template <class T> struct ChannelsFirst {
     }
   }
 
-  // out[i] = in[step + i * stride], zero outside the row.
+  // out[i] = in[step + i * stride], zero outside the row. Whole vectors are written, front to back:
+  // what one writes too much, the next one or the slack of the copy takes.
   void copy_window(const T* in, int64_t step, int64_t n, T* out) const {
     const int64_t s = plan.stride;
     const int64_t first = smaller(n, step < 0 ? ceil_div(-step, s) : 0);
     const int64_t end = smaller(n, ceil_div(larger<int64_t>(call.steps - step, 0), s));
-    memset(out, 0, size_t(first) * sizeof(T));
+    for (int64_t i = 0; i < first; i += vl) store(out + i, Vec<T>{});
     if (end > first) every(in + step + first * s, end - first, out + first);
-    const int64_t tail = larger(first, end);
-    memset(out + tail, 0, size_t(n - tail) * sizeof(T));
+    for (int64_t i = larger(first, end); i < n; i += vl) store(out + i, Vec<T>{});
   }
 
   // out[i] = in[i * stride]
@@ -111,28 +111,27 @@ template <class T> struct ChannelsFirst {
     const int64_t s = plan.stride;
     int64_t i = 0;
     if (s == 1) {
-      memcpy(out, in, size_t(n) * sizeof(T));
-      return;
-    }
-    if (s == 2) {
+      for (; i + vl <= n; i += vl) store(out + i, load(in + i));
+      if (i < n) store(out + i, load_first(in + i, n - i));
+    } else if (s == 2) {
       Mask<T> even;
       SEPCONV_UNROLL for (int u = 0; u < vl; u++) even[u] = 2 * u;
       for (; i + vl < n; i += vl)  // < : the last odd element may be none of ours
         store(out + i, __builtin_shuffle(load(in + 2 * i), load(in + 2 * i + vl), even));
+      const int64_t left = 2 * (n - i) - 1;
+      const Vec<T> low = load_first(in + 2 * i, smaller<int64_t>(left, vl));
+      const Vec<T> high = load_first(in + 2 * i + vl, larger<int64_t>(left - vl, 0));
+      store(out + i, __builtin_shuffle(low, high, even));
+    } else {
+      for (; i < n; i++) out[i] = in[i * s];
     }
-    for (; i < n; i++) out[i] = in[i * s];
   }
 
   // n outputs of one depthwise channel, to panels of H.
   void depthwise_row(Source from, const T* w, int64_t n, T* out) const {
-    for (; n >= wide * columns; n -= wide * columns, out += wide * panel) {
-      depthwise_vectors<wide * gemm_vectors>(from, w, out);
-      from.data += wide * columns;
-    }
-    for (; n > 0; n -= columns, out += panel) {
-      depthwise_at_most<gemm_vectors>(ceil_div(smaller<int64_t>(n, columns), vl), from, w, out);
-      from.data += columns;
-    }
+    constexpr int pass = wide * gemm_vectors;
+    for (; n > 0; n -= pass * vl, out += wide * panel, from.data += pass * vl)
+      depthwise_at_most<pass>(ceil_div(n, vl), from, w, out);
   }
 
   template <int vectors>

@@ -9,6 +9,7 @@ template <class T, template <class> class Format> static TileKernels tile_kernel
   constexpr bool first = Format<T>::time_in_columns;
   return {first ? gemm_columns<T> : gemm_rows,
           first ? gemm_rows : gemm_columns<T>,
+          first ? lanes<T> : gemm_rows,
           Format<T>::packed_sizes,
           Format<T>::pack,
           Format<T>::strip,

@@ -63,6 +63,7 @@ struct PackedSizes {  // in elements
 // Everything one instruction set does for one dtype and one data format.
 struct TileKernels {
   int steps, filters;  // of y, in one register tile of the matrix product
+  int step_unit;       // of which a register tile may be cut: a vector, or all its rows
   PackedSizes (*packed_sizes)(const Plan&);
   // depthwise (K, C*M), pointwise (C*M, F), bias (F) or null -> the arrays that `plan` names
   void (*pack)(const Plan&, const void* depthwise, const void* pointwise, const void* bias);

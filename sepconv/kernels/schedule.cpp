@@ -38,17 +38,20 @@ Schedule schedule(const Plan& plan, const TileKernels& kernels, const Call& call
   const int64_t classes = plan.channels_first ? 1 : std::min(plan.classes, call.out_steps);
   const int64_t in_class = ceil_div(call.out_steps, classes);
   // All classes of a stretch of x in one tile if a row block of each fits a strip.
-  s.steps_per_tile = std::clamp(strip / classes / unit * unit, unit, round_up(in_class, unit));
-  s.classes_per_tile = std::clamp<int64_t>(strip / s.steps_per_tile, 1, classes);
+  const int64_t longest =
+      std::clamp(strip / classes / unit * unit, unit, round_up(in_class, unit));
+  s.classes_per_tile = std::clamp<int64_t>(strip / longest, 1, classes);
   s.class_tiles = ceil_div(classes, s.classes_per_tile);
 
-  // Tiles of equal length, as many as the threads share evenly.
+  // As many tiles as the threads share evenly. Few are cut within a register tile too, for lengths
+  // as equal as can be: on two threads, 800 steps as 4 times 200 and not as 3 times 256 and 32.
   const int64_t rows = call.batch * s.class_tiles;
-  int64_t tiles = ceil_div(in_class, s.steps_per_tile);
-  while (rows * tiles % s.threads && rows * tiles < 16 * s.threads && in_class / tiles > unit)
-    tiles++;
-  s.steps_per_tile = round_up(ceil_div(in_class, tiles), unit);
-  s.step_tiles = ceil_div(in_class, s.steps_per_tile);
+  s.step_tiles = ceil_div(in_class, longest);
+  s.step_unit = rows * s.step_tiles < 8 * s.threads ? kernels.step_unit : unit;
+  s.step_units = ceil_div(in_class, s.step_unit);
+  while (rows * s.step_tiles % s.threads && rows * s.step_tiles < 16 * s.threads &&
+         s.step_tiles < s.step_units)
+    s.step_tiles++;
 
   // Filters are split where the steps are too few; each part computes the depthwise half again.
   const int64_t panels = ceil_div(plan.filters, kernels.filters);
@@ -78,9 +81,11 @@ static Tile tile_of(const Plan& plan, const TileKernels& kernels, const Call& ca
       std::min(t.panel_begin + s.panels_per_tile, ceil_div(plan.filters, kernels.filters));
   t.class_begin = next(s.class_tiles, s.classes_per_tile);
   t.class_end = t.class_begin + s.classes_per_tile;
-  t.begin = next(s.step_tiles, s.steps_per_tile);
-  t.end = t.begin + s.steps_per_tile;
-  t.sample = job;
+  const int64_t i = job % s.step_tiles;
+  const int64_t units = s.step_units / s.step_tiles, longer = s.step_units % s.step_tiles;
+  t.begin = (i * units + std::min(i, longer)) * s.step_unit;
+  t.end = t.begin + (units + (i < longer)) * s.step_unit;
+  t.sample = job / s.step_tiles;
   if (plan.channels_first) {
     t.end = std::min(t.end, call.out_steps);
   } else {  // a class may be one output shorter: ChannelsLast cuts `end`

@@ -7,7 +7,8 @@ namespace sepconv {
 
 struct Schedule {
   int64_t class_tiles, step_tiles, panel_tiles;  // of one sample
-  int64_t classes_per_tile, steps_per_tile, panels_per_tile;
+  int64_t classes_per_tile, panels_per_tile;
+  int64_t step_unit, step_units;  // a class has so many units of steps, dealt evenly to its tiles
   int64_t jobs;
   int64_t jobs_per_chunk;  // signals are looked at between chunks
   int threads;
