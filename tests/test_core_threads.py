@@ -112,13 +112,14 @@ def test_plans_die_while_others_run() -> None:
 
 
 def compute() -> bytes:
+    _core.set_num_threads(2)
     case = CASES["steps"]
     x, weights = case.data()
-    return np.ascontiguousarray(case.run(x, weights)).tobytes()
+    return np.ascontiguousarray(case.run(x, weights)).tobytes()[:4096]
 
 
 def send(connection: multiprocessing.connection.Connection) -> None:
-    connection.send_bytes(compute()[:4096])
+    connection.send_bytes(compute())
 
 
 def child_result(method: str) -> bytes:
@@ -134,18 +135,18 @@ def child_result(method: str) -> bytes:
         process.join()
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-def test_child_computes_after_its_parent_has(method: str) -> None:
-    _core.set_num_threads(2)
-    expected = compute()[:4096]
+# Bodies of tests, for an interpreter without the threads of what other tests import: a child
+# forked beside those may hang for reasons of theirs.
+
+
+def children_compute_after_their_parent(method: str) -> None:
+    expected = compute()
     assert child_result(method) == expected
-    assert compute()[:4096] == expected  # and the parent still does
+    assert compute() == expected  # and the parent still does
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_child_forked_while_another_thread_computes() -> None:
-    _core.set_num_threads(2)
-    expected = compute()[:4096]
+def children_forked_while_another_thread_computes() -> None:
+    expected = compute()
     stop = threading.Event()
 
     def keep_computing() -> None:
@@ -162,19 +163,35 @@ def test_child_forked_while_another_thread_computes() -> None:
         worker.join()
 
 
-def test_grandchild_computes_too() -> None:
-    code = """
-import os, sys
-from test_core_threads import compute
-expected = compute()
-for _ in range(3):
-    pid = os.fork()
-    if pid:
-        sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-    assert compute() == expected
-"""
+def grandchildren_compute() -> None:
+    expected = compute()
+    for _ in range(3):
+        pid = os.fork()
+        if pid:
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        assert compute() == expected
+
+
+def run_alone(call: str) -> None:
+    """Run a function of this file in a fresh interpreter."""
+    code = f"import test_core_threads; test_core_threads.{call}"
     environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=environ)
+    command = [sys.executable, "-W", "error::RuntimeWarning", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, env=environ)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_child_computes_after_its_parent_has(method: str) -> None:
+    run_alone(f"children_compute_after_their_parent({method!r})")
+
+
+def test_child_forked_while_another_thread_computes() -> None:
+    run_alone("children_forked_while_another_thread_computes()")
+
+
+def test_grandchild_computes_too() -> None:
+    run_alone("grandchildren_compute()")
 
 
 def test_long_run_is_interruptible() -> None:
