@@ -58,9 +58,11 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install -q --upgrade pip
 
 $(VENV)/installed: $(VENV)/bin/python $(CORE)
-	$(BIN)/python -m pip install -q -e .
+	@echo "Compiling sepconv into $(VENV), in about a minute ..."
+	@$(BIN)/python -m pip install -q -e .
 	@touch $@
 
 $(VENV)/installed-%: $(VENV)/installed
-	$(BIN)/python -m pip install -q -e ".[$*]"
+	@echo "Installing what '$*' needs into $(VENV) ..."
+	@$(BIN)/python -m pip install -q -e ".[$*]"
 	@touch $@
