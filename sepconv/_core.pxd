@@ -57,7 +57,7 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
 
     struct Kernels:
         int vector_bytes
-        TileKernels[2][2] tile
+        TileKernels[4][2] tile
         Activate[2] activate
 
 

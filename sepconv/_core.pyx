@@ -105,6 +105,9 @@ cdef int dtype_index(int type_num) except -1:
     raise TypeError(f"dtype must be float32 or float64, got {cnp.PyArray_DescrFromType(type_num)}")
 
 
+STORED = ("float32", "float64", "float16", "bfloat16")  # in the order of the kernels
+
+
 cdef int fill_epilogue(Epilogue& epilogue, str activation, tuple parameters) except -1:
     if activation not in ACTIVATIONS:
         raise ValueError(
@@ -194,9 +197,11 @@ cdef class Plan:
         padding: "valid" or "same".
         channels_first: x is (B, C, T) and y (B, F, S) instead of (B, T, C) and (B, S, F).
         activation: a key of `ACTIVATIONS`; `parameters`: as many floats as it takes.
+        dtype: of x and y; by default that of the weights. float16 and bfloat16 are computed in
+            float32 and take float32 weights.
 
     Raises:
-        TypeError: a dtype other than float32 and float64, or several.
+        TypeError: a dtype other than these, or weights of several.
         ValueError: a shape or value that does not fit.
 
     >>> import numpy as np
@@ -215,7 +220,7 @@ cdef class Plan:
 
     def __cinit__(
         self, depthwise_kernel, pointwise_kernel, bias, *, strides, padding, dilation_rate,
-        channels_first, activation="linear", parameters=(),
+        channels_first, activation="linear", parameters=(), dtype=None,
     ):
         cdef cnp.ndarray depthwise = _weights("depthwise_kernel", depthwise_kernel)
         cdef cnp.ndarray pointwise = _weights("pointwise_kernel", pointwise_kernel)
@@ -243,7 +248,7 @@ cdef class Plan:
         if padding not in ("valid", "same"):
             raise ValueError(f'padding must be "valid" or "same", got {padding!r:.200}')
 
-        self.dtype = depthwise.dtype
+        self.dtype = depthwise.dtype if dtype is None else np.dtype(dtype)
         self.padding, self.activation, self.parameters = padding, activation, tuple(parameters)
         plan = &self.plan
         plan.channels, plan.multiplier = channels, multiplier
@@ -264,8 +269,9 @@ cdef class Plan:
         plan.channels_first = channels_first
         plan.finite_depthwise = bool(np.isfinite(depthwise).all())
         fill_epilogue(plan.epilogue, activation, self.parameters)
-        index = dtype_index(cnp.PyArray_TYPE(depthwise))
-        self.tile = kernels.tile[index][1 if channels_first else 0]
+        self.tile = kernels.tile[_stored_index(self.dtype, depthwise.dtype)][
+            1 if channels_first else 0
+        ]
         plan.strip = self.tile.strip(self.plan)
         plan.scratch_bytes = self.tile.scratch_bytes(self.plan)
         self._pack(depthwise, pointwise, offsets)
@@ -388,6 +394,16 @@ def _weights(name, array):
     if array.dtype not in (np.float32, np.float64):
         raise TypeError(f"{name} must be float32 or float64, got {array.dtype}")
     return np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
+
+
+def _stored_index(dtype, weights):
+    wide = "float32" if dtype.itemsize == 2 else dtype.name
+    if dtype.name not in STORED or not dtype.isnative or weights.name != wide:
+        raise TypeError(
+            "dtype must be that of the weights, or a 16-bit float with float32 weights, "
+            f"got {dtype} with {weights}"
+        )
+    return STORED.index(dtype.name)
 
 
 def _size(name, value):

@@ -98,17 +98,15 @@ def separable_conv1d(
         channels_first=_DATA_FORMAT.normalise(data_format, "data_format") == "channels_first",
         activation=function.core_name if function.elementwise else "linear",
         parameters=function.parameters if function.elementwise else (),
+        dtype=array.dtype if function.elementwise else working,
     )
-    array, values = as_input(array, working), array
-    if function.elementwise and values.dtype == working:
-        direct: NDArray[Any] = plan(array, out)
+    if function.elementwise:
+        direct: NDArray[Any] = plan(as_input(array, plan.dtype), out)
         return direct
-    y = plan(array)
-    if not function.elementwise:
-        y = function(y)
+    y = function(plan(as_input(array, working)))
     if out is None:
-        return y.astype(values.dtype, copy=False)
-    return _copied_to(out, y, values.dtype)
+        return y.astype(array.dtype, copy=False)
+    return _copied_to(out, y, array.dtype)
 
 
 def _copied_to(out: NDArray[Any], y: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:

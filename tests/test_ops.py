@@ -156,10 +156,18 @@ def test_arguments_are_checked(arguments: dict[str, Any], message: str) -> None:
         separable_conv1d(X, *WEIGHTS, **arguments)
 
 
-@pytest.mark.parametrize("out", [np.zeros((2, 9, 3), np.float16), np.zeros((2, 9, 4)), [0.0]])
-def test_narrow_out_that_does_not_fit_is_refused(out: Any) -> None:
-    with pytest.raises(ValidationError, match=r"`out` must be float16 of shape \(2, 9, 4\), got"):
-        separable_conv1d(X.astype(np.float16), *WEIGHTS, out=out)
+@pytest.mark.parametrize("out", [np.zeros((2, 9, 3), np.float16), np.zeros((2, 9, 4))])
+@pytest.mark.parametrize("activation", ["relu", "softmax"])
+def test_narrow_out_that_does_not_fit_is_refused(activation: str, out: Any) -> None:
+    with pytest.raises(ValueError, match=r"`?out`? must be float16 of shape \(2, 9, 4\), got"):
+        separable_conv1d(X.astype(np.float16), *WEIGHTS, activation=activation, out=out)
+
+
+def test_out_that_is_no_array_is_refused() -> None:
+    with pytest.raises(TypeError, match="out must be a NumPy array, got list"):
+        separable_conv1d(X, *WEIGHTS, out=[0.0])  # type: ignore[arg-type]
+    with pytest.raises(ValidationError, match=r"`out` must be float32 of shape .* got list"):
+        separable_conv1d(X, *WEIGHTS, activation="softmax", out=[0.0])  # type: ignore[arg-type]
 
 
 def test_padding_is_case_insensitive() -> None:

@@ -4,6 +4,7 @@
 #pragma once
 #include "gemm.h"
 #include "plan.h"
+#include "storage.h"
 #include "vector_math.h"
 
 namespace sepconv {
@@ -151,15 +152,23 @@ template <class T> static GemmBlock<T> gemm_of(const Plan& plan, const Finish<T>
   return g;
 }
 
-template <class T, BiasOf bias_of>
-static void gemm_finished(int64_t rows, const GemmBlock<T>& g, const Epilogue& e,
-                          const Finish<T>& finish) {
+// One register tile of y, activated. A narrow y is rounded from a tile that stays in L1.
+template <class S, BiasOf bias_of>
+static void gemm_finished(S* y, int64_t y_stride, int64_t rows, GemmBlock<Wide<S>>& g,
+                          const Epilogue& e, const Finish<Wide<S>>& finish) {
+  typedef Wide<S> T;
+  alignas(64) T tile[is_narrow<S> ? gemm_rows * gemm_columns<T> : 1];
+  if constexpr (is_narrow<S>)
+    g.y = tile, g.y_stride = gemm_columns<T>;
+  else
+    g.y = y, g.y_stride = y_stride;
   gemm<T, bias_of>(rows, g);
-  if (finish.pass)
-    for (int64_t i = 0; i < rows; i++) {
-      T* y = g.y + i * g.y_stride;
-      finish.pass(e.parameters, y, y, g.columns);
-    }
+  for (int64_t i = 0; i < rows && finish.pass; i++) {
+    T* row = g.y + i * g.y_stride;
+    finish.pass(e.parameters, row, row, g.columns);
+  }
+  if constexpr (is_narrow<S>)
+    for (int64_t i = 0; i < rows; i++, y += y_stride) copy_as(tile + i * g.y_stride, y, g.columns);
 }
 
 }  // namespace SEPCONV_ISA

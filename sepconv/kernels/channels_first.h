@@ -7,7 +7,8 @@
 namespace sepconv {
 namespace SEPCONV_ISA {
 
-template <class T> struct ChannelsFirst {
+template <class S> struct ChannelsFirst {
+  typedef Wide<S> T;
   static constexpr bool time_in_columns = true;
   static constexpr int vl = lanes<T>;
   static constexpr int columns = gemm_columns<T>;
@@ -21,8 +22,8 @@ template <class T> struct ChannelsFirst {
   const int64_t slot_length;  // elements of one phase of a copied row
   T* const h;
   T* const copy;
-  const T* x;  // of this sample
-  T* y;
+  const S* x;  // of this sample
+  S* y;
 
   static int64_t strip(const Plan& p) {
     const int64_t by_h = h_bytes / int64_t(p.depth() * sizeof(T));
@@ -48,8 +49,8 @@ template <class T> struct ChannelsFirst {
     T* h = static_cast<T*>(scratch);
     ChannelsFirst job{plan, call, tile, plan.depth() * columns, slot_size(plan),
                       h, h + n * plan.depth(),
-                      static_cast<const T*>(call.x) + tile.sample * call.steps * plan.channels,
-                      static_cast<T*>(call.y) + tile.sample * call.out_steps * plan.filters};
+                      static_cast<const S*>(call.x) + tile.sample * call.steps * plan.channels,
+                      static_cast<S*>(call.y) + tile.sample * call.out_steps * plan.filters};
     for (int64_t i = tile.begin; i < tile.end; i += n) job.strip_of(i, smaller(n, tile.end - i));
   }
 
@@ -62,13 +63,15 @@ template <class T> struct ChannelsFirst {
   void strip_of(int64_t begin, int64_t n) const {
     const int64_t step = begin * plan.stride - call.pad_left;
     const int64_t padded = ceil_div(n, vl) * vl;  // whole vectors are computed
-    const bool in_place = plan.stride == 1 && step >= 0 &&
+    const bool in_place = !is_narrow<S> && plan.stride == 1 && step >= 0 &&
                           step + padded + (plan.taps - 1) * plan.dilation <= call.steps;
     for (int64_t c = 0; c < plan.channels; c++) {
-      const T* in = x + c * call.steps;
-      if (!in_place) copy_row(in, step, padded);
-      const Source from =
-          in_place ? Source{in + step, plan.classes} : Source{copy, copied_shift(plan)};
+      const S* in = x + c * call.steps;
+      Source from{copy, copied_shift(plan)};
+      if (!in_place)
+        copy_row(in, step, padded);
+      else if constexpr (!is_narrow<S>)
+        from = {in + step, plan.classes};
       for (int64_t k = c * plan.multiplier; k < (c + 1) * plan.multiplier; k++) {
         depthwise_row(from, weights(k), n, h + k * columns);
         if (!plan.finite_depthwise) depthwise_edges(from, weights(k), step, n, h + k * columns);
@@ -82,7 +85,7 @@ template <class T> struct ChannelsFirst {
   }
 
   // One input row to [phase][slot_length], with zeros for the padding.
-  void copy_row(const T* in, int64_t step, int64_t padded) const {
+  void copy_row(const S* in, int64_t step, int64_t padded) const {
     const int64_t shift = copied_shift(plan), apart = plan.phases * plan.dilation;
     for (int64_t p = 0; p < slots(plan); p++, step += plan.dilation) {
       const int64_t taps = (plan.taps - 1 - p) / plan.phases + 1;
@@ -97,7 +100,7 @@ template <class T> struct ChannelsFirst {
 
   // out[i] = in[step + i * stride], zero outside the row. Whole vectors are written, front to back:
   // what one writes too much, the next one or the slack of the copy takes.
-  void copy_window(const T* in, int64_t step, int64_t n, T* out) const {
+  void copy_window(const S* in, int64_t step, int64_t n, T* out) const {
     const int64_t s = plan.stride;
     const int64_t first = smaller(n, step < 0 ? ceil_div(-step, s) : 0);
     const int64_t end = smaller(n, ceil_div(larger<int64_t>(call.steps - step, 0), s));
@@ -107,7 +110,7 @@ template <class T> struct ChannelsFirst {
   }
 
   // out[i] = in[i * stride]
-  void every(const T* in, int64_t n, T* out) const {
+  void every(const S* in, int64_t n, T* out) const {
     const int64_t s = plan.stride;
     int64_t i = 0;
     if (s == 1) {
@@ -123,7 +126,7 @@ template <class T> struct ChannelsFirst {
       const Vec<T> high = load_first(in + 2 * i + vl, larger<int64_t>(left - vl, 0));
       store(out + i, __builtin_shuffle(low, high, even));
     } else {
-      for (; i < n; i++) out[i] = in[i * s];
+      for (; i < n; i++) out[i] = number(in + i * s);
     }
   }
 
@@ -175,7 +178,6 @@ template <class T> struct ChannelsFirst {
   void pointwise(int64_t begin, int64_t n) const {
     const Finish<T> finish(plan.epilogue);
     GemmBlock<T> g = gemm_of<T>(plan, finish);
-    g.y_stride = call.out_steps;
     const int64_t block = ceil_div(plan.depth(), vl) * gemm_rows * vl;
     for (int64_t f = tile.panel_begin; f < tile.panel_end; f++) {
       const int64_t rows = smaller<int64_t>(gemm_rows, plan.filters - f * gemm_rows);
@@ -184,8 +186,8 @@ template <class T> struct ChannelsFirst {
       for (int64_t i = 0; i < n; i += columns) {
         g.b = h + i / columns * panel;
         g.columns = smaller<int64_t>(columns, n - i);
-        g.y = y + f * gemm_rows * call.out_steps + begin + i;
-        gemm_finished<T, BiasOf::row>(rows, g, plan.epilogue, finish);
+        S* out = y + f * gemm_rows * call.out_steps + begin + i;
+        gemm_finished<S, BiasOf::row>(out, call.out_steps, rows, g, plan.epilogue, finish);
       }
     }
   }

@@ -7,11 +7,12 @@
 namespace sepconv {
 namespace SEPCONV_ISA {
 
-template <class T> struct ChannelsLast {
+template <class S> struct ChannelsLast {
+  typedef Wide<S> T;
   static constexpr bool time_in_columns = false;
   static constexpr int vl = lanes<T>;
-  // Up to here, and without a depth multiplier, interior input rows are read in place: x is then
-  // one stream. Longer kernels reread a row often enough to pay for a copy without cache conflicts.
+  // Up to here, without a depth multiplier and in the dtype that is computed in, interior input
+  // rows are read in place: x is then one stream. Longer kernels reread a row often enough to pay for a copy without cache conflicts.
   static constexpr int64_t in_place_taps = 12;
   static constexpr int64_t line_bytes = 64;
   static constexpr int copy_vectors = 4;  // 256 B of a row at a time
@@ -27,8 +28,8 @@ template <class T> struct ChannelsLast {
   const int64_t h_stride;       // elements of one row block
   T* const h;
   T* const copy;
-  const T* x;  // of this sample
-  T* y;
+  const S* x;  // of this sample
+  S* y;
 
   static int64_t h_block(const Plan& p) { return ceil_div(p.depth(), vl) * gemm_rows * vl; }
 
@@ -39,7 +40,9 @@ template <class T> struct ChannelsLast {
     const int64_t by_copy = copy_bytes / (copied_step(p) * copy_vectors * vector_bytes);
     return larger<int64_t>(smaller(by_h, by_copy) / gemm_rows, 1) * gemm_rows;
   }
-  static bool in_place(const Plan& p) { return p.taps <= in_place_taps && p.multiplier == 1; }
+  static bool in_place(const Plan& p) { 
+    return p.taps <= in_place_taps && p.multiplier == 1 && !is_narrow<S>;
+  }
 
   // Input rows copied for n outputs; windows that do not overlap leave out what lies between.
   static int64_t copied_step(const Plan& p) { return smaller(p.phases, p.taps); }
@@ -57,8 +60,8 @@ template <class T> struct ChannelsLast {
     T* h = static_cast<T*>(scratch);
     ChannelsLast job{plan, call, tile, ceil_div(plan.depth(), vl), block, h,
                      h + n / gemm_rows * block,
-                     static_cast<const T*>(call.x) + tile.sample * call.steps * plan.channels,
-                     static_cast<T*>(call.y) + tile.sample * call.out_steps * plan.filters};
+                     static_cast<const S*>(call.x) + tile.sample * call.steps * plan.channels,
+                     static_cast<S*>(call.y) + tile.sample * call.out_steps * plan.filters};
     for (int64_t c = tile.class_begin; c < tile.class_end; c++) {
       const int64_t in_class = ceil_div(call.out_steps - c, plan.classes);
       const int64_t end = smaller(tile.end, in_class);
@@ -68,11 +71,14 @@ template <class T> struct ChannelsLast {
 
   void strip_of(int64_t c, int64_t begin, int64_t n) const {
     const int64_t row = (c + plan.classes * begin) * plan.stride - call.pad_left;
-    if (in_place(plan))
-      depthwise_in_place(row, n);
-    else
-      depthwise_copied(row, n);
+    depthwise_half(row, n);
     pointwise(c, begin, n, lines_of_next(row, n));
+  }
+
+  void depthwise_half(int64_t row, int64_t n) const {
+    if constexpr (!is_narrow<S>)
+      if (in_place(plan)) return depthwise_in_place(row, n);
+    depthwise_copied(row, n);
   }
 
   // Input rows from one output of a class to the next.
@@ -168,7 +174,7 @@ template <class T> struct ChannelsLast {
       channel[i] = smaller((q * vl + i) / M, last) - first;
     int64_t r = 0;
     for (; r < n && row < 0; r++, row += plan.dilation) store(out + r * vl, Vec<T>{});
-    const T* in = x + row * C + first;
+    const S* in = x + row * C + first;
     for (; r < n && row < call.steps; r++, row += plan.dilation, in += plan.dilation * C) {
       const Vec<T> v = load_first(in, last - first + 1);
       store(out + r * vl, M == 1 ? v : __builtin_shuffle(v, channel));
@@ -185,7 +191,7 @@ template <class T> struct ChannelsLast {
         store(out + u * panel + r * vl, Vec<T>{});
     };
     for (; r < n && row < 0; r++, row += plan.dilation) zero();
-    const T* in = x + row * C + q * vl;
+    const S* in = x + row * C + q * vl;
     for (; r < n && row < call.steps; r++, row += plan.dilation, in += plan.dilation * C)
       SEPCONV_UNROLL for (int u = 0; u < copy_vectors; u++)
         store(out + u * panel + r * vl, load(in + u * vl));
@@ -208,7 +214,7 @@ template <class T> struct ChannelsLast {
     const int64_t first = smaller(larger<int64_t>(row + n * row_step(), 0), rows);
     const int64_t read = smaller(n * row_step(), rows - first) * plan.channels;
     return {reinterpret_cast<const char*>(x + first * plan.channels),
-            read * int64_t(sizeof(T)) / line_bytes};
+            read * int64_t(sizeof(S)) / line_bytes};
   }
 
   void pointwise(int64_t c, int64_t begin, int64_t n, Lines next) const {
@@ -216,7 +222,6 @@ template <class T> struct ChannelsLast {
     constexpr int64_t columns = gemm_columns<T>;
     const Finish<T> finish(plan.epilogue);
     GemmBlock<T> g = gemm_of<T>(plan, finish);
-    g.y_stride = plan.classes * F;
     const int64_t tiles = ceil_div(n, gemm_rows) * (tile.panel_end - tile.panel_begin);
     const int64_t lines = ceil_div(next.left, tiles);
     for (int64_t p = tile.panel_begin; p < tile.panel_end; p++) {
@@ -226,9 +231,9 @@ template <class T> struct ChannelsLast {
       for (int64_t i = 0; i < n; i += gemm_rows) {
         next.fetch(lines);
         g.a = h + i / gemm_rows * h_stride;
-        g.y = y + (c + plan.classes * (begin + i)) * F + p * columns;
+        S* out = y + (c + plan.classes * (begin + i)) * F + p * columns;
         const int64_t rows = smaller<int64_t>(gemm_rows, n - i);
-        gemm_finished<T, BiasOf::column>(rows, g, plan.epilogue, finish);
+        gemm_finished<S, BiasOf::column>(out, plan.classes * F, rows, g, plan.epilogue, finish);
       }
     }
   }

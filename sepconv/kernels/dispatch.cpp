@@ -11,7 +11,8 @@ namespace avx512 { void fill(Kernels&); }
 static bool always() { return true; }
 // __builtin_cpu_supports looks at XGETBV too: a register the system does not save does not count.
 static bool has_avx2() {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("f16c");
 }
 static bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&

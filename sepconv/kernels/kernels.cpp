@@ -5,16 +5,22 @@
 namespace sepconv {
 namespace SEPCONV_ISA {
 
-template <class T, template <class> class Format> static TileKernels tile_kernels() {
-  constexpr bool first = Format<T>::time_in_columns;
+template <class S, template <class> class Format> static TileKernels tile_kernels() {
+  typedef Wide<S> T;
+  constexpr bool first = Format<S>::time_in_columns;
   return {first ? gemm_columns<T> : gemm_rows,
           first ? gemm_rows : gemm_columns<T>,
           first ? lanes<T> : gemm_rows,
-          Format<T>::packed_sizes,
-          Format<T>::pack,
-          Format<T>::strip,
-          Format<T>::scratch_bytes,
-          Format<T>::run};
+          Format<S>::packed_sizes,
+          Format<S>::pack,
+          Format<S>::strip,
+          Format<S>::scratch_bytes,
+          Format<S>::run};
+}
+
+template <class S> static void fill_formats(TileKernels* formats) {
+  formats[channels_last] = tile_kernels<S, ChannelsLast>();
+  formats[channels_first] = tile_kernels<S, ChannelsFirst>();
 }
 
 #define SEPCONV_TEXT(a) #a
@@ -23,10 +29,10 @@ template <class T, template <class> class Format> static TileKernels tile_kernel
 void fill(Kernels& k) {
   k.isa = SEPCONV_NAME(SEPCONV_ISA);
   k.vector_bytes = vector_bytes;
-  k.tile[float32][channels_last] = tile_kernels<float, ChannelsLast>();
-  k.tile[float32][channels_first] = tile_kernels<float, ChannelsFirst>();
-  k.tile[float64][channels_last] = tile_kernels<double, ChannelsLast>();
-  k.tile[float64][channels_first] = tile_kernels<double, ChannelsFirst>();
+  fill_formats<float>(k.tile[float32]);
+  fill_formats<double>(k.tile[float64]);
+  fill_formats<Float16>(k.tile[float16]);
+  fill_formats<BFloat16>(k.tile[bfloat16]);
   k.activate[float32] = activate<float>;
   k.activate[float64] = activate<double>;
 }

@@ -60,7 +60,8 @@ struct PackedSizes {  // in elements
   int64_t depthwise, pointwise, bias;
 };
 
-// Everything one instruction set does for one dtype and one data format.
+// Everything one instruction set does for one dtype of x and y and one data format. Weights and
+// sums are float32 where x is narrower.
 struct TileKernels {
   int steps, filters;  // of y, in one register tile of the matrix product
   int step_unit;       // of which a register tile may be cut: a vector, or all its rows
@@ -72,7 +73,7 @@ struct TileKernels {
   void (*run)(const Plan&, const Call&, const Tile&, void* scratch);
 };
 
-enum { float32 = 0, float64 = 1 };
+enum { float32, float64, float16, bfloat16, dtypes };  // of x and y
 enum { channels_last = 0, channels_first = 1 };
 
 typedef void (*Activate)(const Epilogue&, const void* x, void* y, int64_t n);
@@ -80,7 +81,7 @@ typedef void (*Activate)(const Epilogue&, const void* x, void* y, int64_t n);
 struct Kernels {
   const char* isa;
   int vector_bytes;
-  TileKernels tile[2][2];  // [dtype][data format]
+  TileKernels tile[dtypes][2];  // [dtype][data format]
   Activate activate[2];
 };
 

@@ -132,7 +132,6 @@ class SeparableConv1D(Layer):
         # Elementwise built-ins run in the core, tile by tile; others on its linear output.
         self._fused = self.activation.elementwise
         self._working_dtype = float_dtype(self.dtype_policy.working_dtype)
-        self._direct = self._fused and self._working_dtype == self._input_dtype
 
     def check(self) -> None:
         if self.strides[0] > 1 and self.dilation_rate[0] > 1:
@@ -198,6 +197,7 @@ class SeparableConv1D(Layer):
             channels_first=self._channels_first,
             activation=self.activation.core_name if self._fused else "linear",
             parameters=self.activation.parameters if self._fused else (),
+            dtype=self._input_dtype if self._fused else self._working_dtype,
         )
 
     def call(self, inputs: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]:
@@ -210,12 +210,12 @@ class SeparableConv1D(Layer):
         if inputs.ndim != 3 or inputs.shape[self._time_axis] < self._min_time:
             self.compute_output_shape(inputs.shape)  # which says what is wrong
         plan = self.packed()
-        if self._direct:
+        if self._fused:
             direct: NDArray[Any] = plan(inputs, out)
             return direct
-        outputs: NDArray[Any] = plan(inputs.astype(self._working_dtype, copy=False))
-        if not self._fused:
-            outputs = self.activation(outputs)
+        outputs: NDArray[Any] = self.activation(
+            plan(inputs.astype(self._working_dtype, copy=False))
+        )
         if out is None:
             return outputs.astype(self._input_dtype, copy=False)
         np.copyto(_checked_out(out, outputs.shape, self._input_dtype), outputs, casting="same_kind")
