@@ -10,5 +10,7 @@ from sepconv import config, models
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the config as JSON that Keras reads."""
-    print(json.dumps(models.serialize(config.load(arguments.file)), indent=2))
+    print(
+        json.dumps(models.serialize(config.load(arguments.file, overrides=arguments.set)), indent=2)
+    )
     return 0

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"--output {output}: the result is an .npy file")
     if not output.absolute().parent.is_dir():
         raise CommandError(f"--output {output}: no such folder")
-    layer = config.load(arguments.file)
+    layer = config.load(arguments.file, overrides=arguments.set)
     x = read_array(Path(arguments.input), arguments.array, _is_channels_first(layer))
     shape = layer.compute_output_shape(x.shape)
     if not layer.built:

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    network = config.load(arguments.file)
+    network = config.load(arguments.file, overrides=arguments.set)
     given = files.shape(arguments.input_shape) if arguments.input_shape else None
     shape = (None, *given) if given is not None else _own_shape(network)
     rows = list(measured(_leaves(network), shape))

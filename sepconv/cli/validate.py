@@ -58,7 +58,7 @@ def check(arguments: argparse.Namespace, unread: list[str]) -> Report:
         shown = (arguments.stdin_filename or "<stdin>") if name == files.STDIN else name
         found = [
             finding
-            for finding in validate(raw, shown, shape).findings
+            for finding in validate(raw, shown, shape, arguments.set).findings
             if _is_wanted(finding.code, selected, ignored)
         ]
         if found:

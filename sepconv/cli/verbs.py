@@ -26,7 +26,19 @@ class Verb:
 
 def _config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a YAML or JSON config")
+    _set(parser)
     _register(parser)
+
+
+def _set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        metavar="PATH=VALUE",
+        action="append",
+        default=[],
+        help="set an argument above what the file says, such as layers.0.filters=8. "
+        "May be repeated",
+    )
 
 
 def _register(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +71,7 @@ def _validate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ignore", metavar="CODES", help="all but these")
     parser.add_argument("--warnings-as-errors", action="store_true")
     parser.add_argument("--stdin-filename", metavar="NAME", help="what to call standard input")
+    _set(parser)
     _input_shape(parser)
     _register(parser)
 

@@ -60,16 +60,20 @@ class Findings:
         if severity == "error":
             self.refused.add(path)
             self.spoiled.update(path[:depth] for depth in range(len(path) + 1))
-        if self.is_full:
-            return
         finding = Finding(
             code, severity, message, self.file, span, pointer(path), help, notes, self.document
         )
-        if not any((f.code, f.span, f.message) == (code, span, message) for f in self.found[-50:]):
-            self.found.append(finding)  # an aliased node is reported once, where it is written
-            if self.is_full:
-                message = f"more than {MAX_FINDINGS} findings; the others are not listed"
-                self.found.append(Finding("SC014", "error", message, self.file, span))
+        self.take(finding)
+
+    def take(self, finding: Finding) -> None:
+        """Add a finding as it is, unless it is known; an aliased node is reported once."""
+        what = (finding.code, finding.span, finding.message)
+        if self.is_full or any((f.code, f.span, f.message) == what for f in self.found[-50:]):
+            return
+        self.found.append(finding)
+        if self.is_full:
+            message = f"more than {MAX_FINDINGS} findings; the others are not listed"
+            self.found.append(Finding("SC014", "error", message, self.file, finding.span))
 
     @property
     def is_full(self) -> bool:
@@ -80,7 +84,7 @@ class Findings:
         return path in self.spoiled
 
     def __iter__(self) -> Iterator[Finding]:
-        return iter(sorted(self.found, key=lambda finding: finding.span))
+        return iter(sorted(self.found, key=lambda finding: (finding.span.origin, finding.span)))
 
 
 @dataclass(frozen=True, slots=True)

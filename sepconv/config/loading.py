@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,11 @@ from sepconv.errors import ConfigError
 from sepconv.layers import Layer
 
 
-def load(path: str | PathLike[str], weights: str | PathLike[str] | None = None) -> Layer:
+def load(
+    path: str | PathLike[str],
+    weights: str | PathLike[str] | None = None,
+    overrides: Sequence[str] = (),
+) -> Layer:
     """Return the layer or network that a YAML or JSON file declares.
 
     Nothing in the file is executed, imported or opened; names resolve through the registries.
@@ -28,16 +33,17 @@ def load(path: str | PathLike[str], weights: str | PathLike[str] | None = None) 
     Arguments:
         path: of the config; JSON when it ends with `.json`, else YAML.
         weights: of an `.npz` or `.safetensors` file to set the weights from.
+        overrides: `path=value` each, above what the file says, as in `layers.0.filters=8`.
 
     Raises:
         ConfigError: the file is refused; the text and `findings` hold every reason.
         OSError: a file cannot be read.
 
-    >>> load("configs/keyword_spotting.yaml").name
-    'keyword_spotting'
+    >>> load("configs/keyword_spotting.yaml", overrides=["name=kws"]).name
+    'kws'
     """
     name = fspath(path)
-    layer = build(content(name), name)
+    layer = build(content(name), name, overrides)
     if weights is not None:
         saving.load_weights(layer, weights)
     return layer
@@ -49,13 +55,13 @@ def content(name: str) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
-def build(raw: bytes, filename: str) -> Layer:
+def build(raw: bytes, filename: str, overrides: Sequence[str] = ()) -> Layer:
     """Return the layer or network that the bytes of a config declare.
 
     Raises:
         ConfigError: they are refused.
     """
-    checked = validate(raw, filename)
+    checked = validate(raw, filename, overrides=overrides)
     if checked.has_errors:
         raise refusal(checked, raw, filename)
     spec = checked.specs[0]

@@ -16,6 +16,7 @@ class Span(NamedTuple):
     column: int
     end_line: int
     end_column: int
+    origin: str = ""  # the text, when it is an option of the command line and not the file
 
 
 class Unread:

@@ -32,7 +32,7 @@ def read(raw: bytes, filename: str) -> list[Document]:
     {'Dense': {'units': 4}}
     """
     findings = Findings(filename)
-    text = _text(raw, findings)
+    text = decoded(raw, findings)
     if text is None:
         return [Document(None, findings)]
     if filename.lower().endswith(".json"):
@@ -50,7 +50,8 @@ def source_lines(raw: bytes) -> list[str]:
     return raw.decode("utf-8-sig", errors="replace").splitlines()
 
 
-def _text(raw: bytes, findings: Findings) -> str | None:
+def decoded(raw: bytes, findings: Findings) -> str | None:
+    """Return the text of `raw`; None, and a finding, if it is not to be read."""
     if len(raw) > MAX_BYTES:
         findings.add("SC010", f"the file has {len(raw):,} bytes; {MAX_BYTES:,} are allowed", START)
         return None

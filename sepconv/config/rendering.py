@@ -31,8 +31,7 @@ def full(report: Report) -> Iterator[Piece]:
     """Yield findings with the lines they are about, as a person wants to read them."""
     for finding in report.findings:
         span = finding.span
-        yield Piece(f"{clean(finding.file)}:{span.line}:{span.column}: ", "bold")
-        yield Piece(f"{finding.severity}[{finding.code}]", _STYLES[finding.severity])
+        yield from _heading(finding)
         yield Piece(f" {clean(finding.message)}\n")
         yield from _excerpt(finding, report.sources.get(finding.file, ()))
         gutter = " " * len(str(span.line))
@@ -45,8 +44,7 @@ def full(report: Report) -> Iterator[Piece]:
 def concise(report: Report) -> Iterator[Piece]:
     """Yield one line a finding, as compilers write them."""
     for finding in report.findings:
-        yield Piece(f"{clean(finding.file)}:{finding.span.line}:{finding.span.column}: ", "bold")
-        yield Piece(f"{finding.severity}[{finding.code}]", _STYLES[finding.severity])
+        yield from _heading(finding)
         help = f"; {finding.help}" if finding.help else ""
         yield Piece(f" {clean(finding.message + help)}\n")
     yield from _summary(report)
@@ -67,17 +65,21 @@ def as_json(report: Report) -> Iterator[Piece]:
 def github(report: Report) -> Iterator[Piece]:
     """Yield GitHub's workflow commands, which annotate the lines of a pull request."""
     for finding in report.findings:
+        span = finding.span
+        lines = {
+            "line": span.line,
+            "endLine": span.end_line,
+            "col": span.column,
+            "endColumn": span.end_column,
+        }
         place = {
             "file": finding.file,
-            "line": finding.span.line,
-            "endLine": finding.span.end_line,
-            "col": finding.span.column,
-            "endColumn": finding.span.end_column,
+            **({} if span.origin else lines),
             "title": f"{finding.code} {RULES[finding.code].title}",
         }
         values = ",".join(f"{key}={_escaped(str(value), ':,')}" for key, value in place.items())
         help = f"; {finding.help}" if finding.help else ""
-        yield Piece(f"::{finding.severity} {values}::{_escaped(finding.message + help)}\n")
+        yield Piece(f"::{finding.severity} {values}::{_escaped(_told(finding) + help)}\n")
 
 
 RENDERERS: dict[str, Callable[[Report], Iterator[Piece]]] = {
@@ -99,6 +101,8 @@ def _excerpt(finding: Finding, lines: Sequence[str]) -> Iterator[Piece]:
     number = str(span.line)
     gutter = " " * len(number)
     help = f"help: {clean(finding.help)}" if finding.help else ""
+    if span.origin:
+        lines = span.origin.splitlines()
     line = lines[span.line - 1] if span.line <= len(lines) else ""
     if line.strip():
         text, before, width = _window(line, span)
@@ -157,17 +161,38 @@ def _summary(report: Report) -> Iterator[Piece]:
 
 
 def _note(note: Note, file: str) -> str:
-    place = f" at {file}:{note.span.line}:{note.span.column}" if note.span else ""
-    return clean(note.message + place)
+    return clean(note.message + (f" at {_place(file, note.span)}" if note.span else ""))
+
+
+def _heading(finding: Finding) -> Iterator[Piece]:
+    yield Piece(f"{clean(_place(finding.file, finding.span))}: ", "bold")
+    yield Piece(f"{finding.severity}[{finding.code}]", _STYLES[finding.severity])
+
+
+def _place(file: str, span: Span) -> str:
+    """Return where a span stands; what the command line sets has no line in the file."""
+    return f"{file}: {span.origin}" if span.origin else f"{file}:{span.line}:{span.column}"
+
+
+def _told(finding: Finding) -> str:
+    """Return the message for formats that show places in files alone."""
+    return f"{finding.span.origin}: {finding.message}" if finding.span.origin else finding.message
 
 
 def _as_data(finding: Finding) -> dict[str, Any]:
     data = asdict(finding)
-    data["span"] = finding.span._asdict()
+    data["span"] = _range(finding.span)
     data["notes"] = [
-        {"message": note.message, "span": note.span._asdict() if note.span else None}
+        {"message": note.message, "span": _range(note.span) if note.span else None}
         for note in finding.notes
     ]
+    return data
+
+
+def _range(span: Span) -> dict[str, Any]:
+    data = span._asdict()
+    if not span.origin:
+        del data["origin"]
     return data
 
 

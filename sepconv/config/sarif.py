@@ -43,12 +43,13 @@ def _rule(code: str) -> dict[str, Any]:
 
 
 def _result(finding: Finding, codes: list[str]) -> dict[str, Any]:
+    origin = f"{finding.span.origin}: " if finding.span.origin else ""
     help = f"; {finding.help}" if finding.help else ""
     result: dict[str, Any] = {
         "ruleId": finding.code,
         "ruleIndex": codes.index(finding.code),
         "level": finding.severity,
-        "message": {"text": finding.message + help},
+        "message": {"text": origin + finding.message + help},
         "locations": [_location(finding.file, finding.span)],
     }
     related = [
@@ -60,11 +61,13 @@ def _result(finding: Finding, codes: list[str]) -> dict[str, Any]:
 
 
 def _location(file: str, span: Span) -> dict[str, Any]:
+    artifact = {"artifactLocation": {"uri": quote(os.fsencode(file))}}
+    if span.origin:  # set on the command line, which is no place in a file
+        return {"physicalLocation": artifact}
     region = {
         "startLine": span.line,
         "startColumn": span.column,
         "endLine": span.end_line,
         "endColumn": span.end_column,
     }
-    place = {"artifactLocation": {"uri": quote(os.fsencode(file))}, "region": region}
-    return {"physicalLocation": place}
+    return {"physicalLocation": {**artifact, "region": region}}

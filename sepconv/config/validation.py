@@ -10,6 +10,7 @@ from sepconv.config import networks, schema_pass
 from sepconv.config.findings import Finding, Findings
 from sepconv.config.forms import Spec, document
 from sepconv.config.nodes import Node, Scalar, Table
+from sepconv.config.overrides import apply as override
 from sepconv.config.reading import read
 from sepconv.config.words import name_of
 
@@ -28,13 +29,22 @@ class Checked:
         return any(finding.severity == "error" for finding in self.findings)
 
 
-def validate(raw: bytes, filename: str, input_shape: Sequence[int | None] | None = None) -> Checked:
+def validate(
+    raw: bytes,
+    filename: str,
+    input_shape: Sequence[int | None] | None = None,
+    overrides: Sequence[str] = (),
+) -> Checked:
     """Return what a config file declares and everything that is wrong with it.
 
     Arguments:
         raw: the file's bytes.
         filename: for the findings; JSON when it ends with `.json`, else YAML.
         input_shape: of one example, such as (49, 40), the batch left out.
+        overrides: `path=value` each, above what the file says.
+
+    Raises:
+        ValidationError: an override's path leads nowhere.
 
     >>> checked = validate(b"SeparableConv1D: {filters: 4, kernal_size: 3}", "kws.yaml")
     >>> [(f.code, f.span.line, f.span.column, f.help) for f in checked.findings]
@@ -44,7 +54,10 @@ def validate(raw: bytes, filename: str, input_shape: Sequence[int | None] | None
     found: list[Finding] = []
     for read_document in read(raw, filename):
         findings = read_document.findings
-        spec = _check(read_document.root, findings, input_shape) if read_document.root else None
+        root = read_document.root
+        if root is not None:
+            root = override(root, overrides, findings)
+        spec = _check(root, findings, input_shape) if root is not None else None
         specs.append(spec)
         found += findings
     return Checked(tuple(specs), tuple(found))
