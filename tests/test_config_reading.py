@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from sepconv.config.limits import MAX_BYTES, MAX_DEPTH, MAX_NODES
-from sepconv.config.nodes import UNREAD, Items, Node, Table, at, key_span
+from sepconv.config.nodes import UNREAD, Items, Node, Span, Table, at, key_span
 from sepconv.config.reading import Document, read
 from sepconv.config.scalars import MAX_INT
 
@@ -198,8 +198,8 @@ e: |
 )
 def test_yaml_nodes_know_their_places(newline: str, path: tuple, key: tuple, value: tuple) -> None:
     tree = root(PLACES.replace("\n", newline))
-    assert key_span(tree, path) == key
-    assert at(tree, path).span == value
+    assert key_span(tree, path) == Span(*key)
+    assert at(tree, path).span == Span(*value)
 
 
 def test_places_after_blank_lines_and_comments() -> None:

@@ -56,6 +56,7 @@ kws.yaml:9:53: warning[SC303] `pointwise_constraint` takes norms over axis 0 of 
   |                                                     ^^^^^^^^^^^^^^^^^^^^ help: axis: 1 takes """
         """the norm of all weights of a filter
 2 errors, 1 warning in 1 of 4 files. Explain one: sepconv rule SC104
+2 certain fixes: --diff shows, --fix makes
 """
     )
 
@@ -108,6 +109,7 @@ def test_json_holds_everything() -> None:
                     }
                 ],
                 "document": 0,
+                "fix": None,
             }
         ],
     }

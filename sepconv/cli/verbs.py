@@ -67,6 +67,13 @@ def _validate(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("full", "concise", "json", "github", "sarif"), default="full"
     )
     parser.add_argument("--output", metavar="FILE", help="write the report there")
+    mending = parser.add_mutually_exclusive_group()
+    mending.add_argument(
+        "--fix", action="store_true", help="make every certain fix in the files, report the rest"
+    )
+    mending.add_argument(
+        "--diff", action="store_true", help="print what --fix would change; write no file"
+    )
     parser.add_argument("--select", metavar="CODES", help="only these, such as SC1,SC310")
     parser.add_argument("--ignore", metavar="CODES", help="all but these")
     parser.add_argument("--warnings-as-errors", action="store_true")

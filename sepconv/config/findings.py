@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from sepconv.config.codes import RULES
+from sepconv.config.fixes import Fix
 from sepconv.config.limits import MAX_FINDINGS
 from sepconv.config.nodes import Path, Span, pointer
 
@@ -34,6 +35,7 @@ class Finding:
     help: str | None = None
     notes: tuple[Note, ...] = ()
     document: int = 0  # which document of the file, from 0
+    fix: Fix | None = None  # the edit that mends it, when it is certain
 
 
 @dataclass(slots=True)
@@ -55,13 +57,23 @@ class Findings:
         *,
         help: str | None = None,
         notes: tuple[Note, ...] = (),
+        fix: Fix | None = None,
     ) -> None:
         severity = RULES[code].severity
         if severity == "error":
             self.refused.add(path)
             self.spoiled.update(path[:depth] for depth in range(len(path) + 1))
         finding = Finding(
-            code, severity, message, self.file, span, pointer(path), help, notes, self.document
+            code,
+            severity,
+            message,
+            self.file,
+            span,
+            pointer(path),
+            help,
+            notes,
+            self.document,
+            None if span.origin else fix,  # only a file can be edited
         )
         self.take(finding)
 

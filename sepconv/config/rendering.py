@@ -158,6 +158,11 @@ def _summary(report: Report) -> Iterator[Piece]:
         f"{', '.join(counts)} in {affected} of {_many(report.files, 'file')}. "
         f"Explain one: sepconv rule {example}\n"
     )
+    fixable = sum(finding.fix is not None for finding in report.findings)
+    if fixable:
+        yield Piece(
+            f"{_many(fixable, 'certain fix', 'certain fixes')}: --diff shows, --fix makes\n"
+        )
 
 
 def _note(note: Note, file: str) -> str:
@@ -186,6 +191,11 @@ def _as_data(finding: Finding) -> dict[str, Any]:
         {"message": note.message, "span": _range(note.span) if note.span else None}
         for note in finding.notes
     ]
+    if finding.fix:
+        data["fix"] = {
+            "span": _range(finding.fix.span),
+            "replacement": finding.fix.replacement,
+        }
     return data
 
 
@@ -196,8 +206,8 @@ def _range(span: Span) -> dict[str, Any]:
     return data
 
 
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def _many(count: int, noun: str, nouns: str = "") -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {nouns or noun + 's'}"
 
 
 def _escaped(text: str, more: str = "") -> str:

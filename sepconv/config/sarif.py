@@ -57,7 +57,18 @@ def _result(finding: Finding, codes: list[str]) -> dict[str, Any]:
         for note in finding.notes
         if note.span
     ]
-    return {**result, "relatedLocations": related} if related else result
+    if related:
+        result["relatedLocations"] = related
+    if finding.fix is not None and finding.fix.replacement is not None:
+        result["fixes"] = [_fix(finding.file, finding.fix.span, finding.fix.replacement)]
+    return result
+
+
+def _fix(file: str, span: Span, replacement: str) -> dict[str, Any]:
+    place = _location(file, span)["physicalLocation"]
+    change = {"deletedRegion": place["region"], "insertedContent": {"text": replacement}}
+    artifact = {"artifactLocation": place["artifactLocation"], "replacements": [change]}
+    return {"artifactChanges": [artifact]}
 
 
 def _location(file: str, span: Span) -> dict[str, Any]:

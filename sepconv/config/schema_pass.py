@@ -13,7 +13,7 @@ from jsonschema.validators import extend
 from referencing import Registry as Resources
 from referencing.jsonschema import DRAFT7
 
-from sepconv.config import schema
+from sepconv.config import fixes, schema
 from sepconv.config.findings import Findings
 from sepconv.config.forms import ENVELOPE, LONG_FORM
 from sepconv.config.kinds import (
@@ -25,7 +25,7 @@ from sepconv.config.kinds import (
     class_names,
     declared,
 )
-from sepconv.config.nodes import UNREAD, Node, Path, Span, at, key_span
+from sepconv.config.nodes import UNREAD, Node, Path, Span, Table, at, key_span
 from sepconv.config.words import did_you_mean, name_of, value_words
 from sepconv.layers.keras2 import DROPPED
 from sepconv.registry import Registry, registered
@@ -94,10 +94,10 @@ def _report(broken: Broken, root: Node, findings: Findings) -> None:
         _report_name(broken, at(root, broken.path).span, findings)
     else:
         node = at(root, broken.path)
-        code, message, help = value_words(
+        code, message, help, fix = value_words(
             broken.keyword, broken.told, broken.schema, node, broken.value, broken.path
         )
-        findings.add(code, message, node.span, broken.path, help=help)
+        findings.add(code, message, node.span, broken.path, help=help, fix=fix)
 
 
 # --- keys ----------------------------------------------------------------------------------------
@@ -119,13 +119,24 @@ def _report_keys(broken: Broken, root: Node, findings: Findings) -> None:
         if broken.title == "defaults":
             _report_class(broken, key, span, findings)
         else:
-            _report_argument(broken, key, span, findings)
+            _report_argument(broken, key, root, findings)
 
 
-def _report_argument(broken: Broken, key: str, span: Span, findings: Findings) -> None:
+def _report_argument(broken: Broken, key: str, root: Node, findings: Findings) -> None:
     path = (*broken.path, key)
+    span, taken = key_span(root, path), broken.value
     if key in DROPPED or (key == "dtype" and broken.title not in LAYERS):
-        findings.add("SC111", f"`{key}` of {broken.title} is from Keras 2 and dropped", span, path)
+        table = at(root, broken.path)
+        is_idle = key != "groups" or broken.value[key] == 1
+        findings.add(
+            "SC111",
+            f"`{key}` of {broken.title} is from Keras 2 and dropped",
+            span,
+            path,
+            fix=fixes.removing(table.entries[key])
+            if is_idle and isinstance(table, Table)
+            else None,
+        )
         return
     if (broken.title, key) == ("LeakyReLU", "alpha"):
         findings.add(
@@ -134,15 +145,20 @@ def _report_argument(broken: Broken, key: str, span: Span, findings: Findings) -
             span,
             path,
             help="write `negative_slope`",
+            fix=None
+            if "negative_slope" in taken
+            else fixes.replacing_name(key, span, "negative_slope"),
         )
         return
     owner = f" for {broken.title}" if broken.title else ""
+    known = broken.schema.get("properties", {})
     findings.add(
         "SC102",
         f"unknown argument `{name_of(key)}`{owner}",
         span,
         path,
-        help=did_you_mean(key, broken.schema.get("properties", {}), "arguments"),
+        help=did_you_mean(key, known, "arguments"),
+        fix=fixes.renaming(key, span, known, taken),
     )
 
 
@@ -177,7 +193,7 @@ def _report_class(broken: Broken, key: str, span: Span, findings: Findings) -> N
         _report_planned(key, span, path, findings)
     else:
         known = broken.schema["properties"]
-        _report_unknown(registry.kind, key, known, span, path, findings)
+        _report_unknown(registry.kind, key, known, span, path, findings, broken.value)
 
 
 def _way_out(registry: Registry[Any], name: str, key: str) -> str:
@@ -227,11 +243,18 @@ def _report_name(broken: Broken, span: Span, findings: Findings) -> None:
 
 
 def _report_unknown(
-    kind: str, name: str, known: Iterable[str], span: Span, path: Path, findings: Findings
+    kind: str,
+    name: str,
+    known: Iterable[str],
+    span: Span,
+    path: Path,
+    findings: Findings,
+    taken: Iterable[str] = (),
 ) -> None:
     names = [candidate for candidate in known if candidate not in _NO_CLASSES]
     help = did_you_mean(name, names, f"{kind}s")
-    findings.add("SC101", f"unknown {kind} `{name_of(name)}`", span, path, help=help)
+    fix = fixes.renaming(name, span, names, taken)
+    findings.add("SC101", f"unknown {kind} `{name_of(name)}`", span, path, help=help, fix=fix)
 
 
 def _report_planned(name: str, span: Span, path: Path, findings: Findings) -> None:

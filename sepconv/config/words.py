@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from sepconv.config import fixes
+from sepconv.config.fixes import OLD_BOOLS, Fix
 from sepconv.config.nodes import Node, Path, Scalar
-from sepconv.errors import nearest, shown
+from sepconv.errors import shown
 
 _TYPES = {
     "integer": "an integer",
@@ -17,29 +19,30 @@ _TYPES = {
     "object": "a mapping",
     "null": "null",
 }
-_OLD_BOOLS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
 def value_words(
     keyword: str, told: Any, schema: Mapping[str, Any], node: Node, value: Any, path: Path
-) -> tuple[str, str, str | None]:
-    """Return the code, the message and the help for a value that breaks a schema's keyword."""
+) -> tuple[str, str, str | None, Fix | None]:
+    """Return code, message, help and fix for a value that breaks a schema's keyword."""
     what = _what(path)
-    code, got, help = "SC105", f"got {_written(node, value)}", None
+    code, got, help, fix = "SC105", f"got {_written(node, value)}", None, None
     if keyword == "type" and "properties" in schema and "title" in schema:
         name = schema["title"] if not path or path[-1] == "config" else name_of(str(path[-1]))
         help = _arguments_help(name, value, schema)
-        return "SC104", f"the arguments of `{name}` must be a mapping, {got}", help
+        return "SC104", f"the arguments of `{name}` must be a mapping, {got}", help, None
     match keyword:
         case "type":
             code, must = "SC104", f"must be {_type_words(told, schema)}"
-            help = _type_help(value, told, schema)
+            help, fix = _type_help(value, told, schema), fixes.of_value(told, node)
         case "enum":
             must = f"must be {_listed(told)}"
-            help = did_you_mean(value, [option for option in told if isinstance(option, str)])
+            options = [option for option in told if isinstance(option, str)]
+            help, fix = did_you_mean(value, options), fixes.renaming(value, node.span, options)
         case "pattern" if "examples" in schema:
             must = f"must be {_listed(schema['examples'])}"
-            help = did_you_mean(value, schema["examples"])
+            options = schema["examples"]
+            help, fix = did_you_mean(value, options), fixes.renaming(value, node.span, options)
         case "pattern" if what == "`name`":
             must = "must not be empty or `..`, and must not hold `/`, `\\` or NUL"
         case "minimum":
@@ -53,7 +56,7 @@ def value_words(
             got = f"got {len(value)}"
         case _:
             must = f"breaks `{keyword}: {shown(told, 80)}`"
-    return code, f"{what} {must}, {got}", help
+    return code, f"{what} {must}, {got}", help, fix
 
 
 def name_of(text: str, limit: int = 80) -> str:
@@ -69,7 +72,7 @@ def name_of(text: str, limit: int = 80) -> str:
 def did_you_mean(name: Any, known: Iterable[str], nouns: str | None = None) -> str | None:
     """Return the nearest name as a question, else the names there are if `nouns` calls them."""
     known = list(known)
-    guess = nearest(name, known) if isinstance(name, str) else None
+    guess = fixes.nearest_name(name, known) if isinstance(name, str) else None
     if guess is not None and guess != name:
         return f"did you mean `{guess}`?"
     if nouns is None or not known:
@@ -121,8 +124,8 @@ def _type_help(value: Any, types: str | list[str], schema: Mapping[str, Any]) ->
     takes_number = "integer" in names or "number" in names
     if isinstance(value, str):
         word = value.lower().strip()
-        if "boolean" in names and word in _OLD_BOOLS:
-            return f"YAML 1.2 reads `{value}` as text; write `{_OLD_BOOLS[word]}`"
+        if "boolean" in names and word in OLD_BOOLS:
+            return f"YAML 1.2 reads `{value}` as text; write `{OLD_BOOLS[word]}`"
         if ("boolean" in names and word in ("true", "false")) or (
             takes_number and _is_number(word)
         ):
