@@ -19,8 +19,8 @@ template <class T> struct Formulas {
   // slope * x for x <= 0, where 0 * -inf is 0.
   static V sloped(V x, T slope) { return slope == 0 ? V{} : x * slope; }
   // e and 1 + e of exp(-|x|): sigmoid(-|x|) = e / (1 + e) without overflow.
-  static V sigmoid_of(V x, V e) { return (x < T(0) ? e : splat(T(1))) / (T(1) + e); }
-  static V softplus_rest(V x) { return log1p_unit(exp_vector<V>(-absolute(x))); }
+  static V sigmoid_of(V x, V e) { return quotient(x < T(0) ? e : splat(T(1)), T(1) + e); }
+  static V softplus_rest(V x) { return log1p_unit(exp_low<V>(-absolute(x))); }
   static V positive(V x) { return at_least<T>(x, V{}); }
 
   static V clamp(V x, P p) { return clip(x, T(p[0]), T(p[1])); }
@@ -43,23 +43,23 @@ template <class T> struct Formulas {
     // Beyond +-22 the value is x or 0; the cube of a larger x would overflow.
     const V bounded = clip(x, -22, 22), s = bounded < T(0) ? bounded : -bounded;
     const Scaled<V> e = exp_gelu_argument(s);
-    const V below = e.times(bounded / (T(1) + e.mantissa * e.scale));
-    return x < T(0) ? below : x / (T(1) + e.mantissa * e.scale);
+    const V share = reciprocal(T(1) + e.value());
+    return x < T(0) ? e.times(bounded * share) : x * share;
   }
-  static V sigmoid(V x, P) { return sigmoid_of(x, exp_vector<V>(-absolute(x))); }
+  static V sigmoid(V x, P) { return sigmoid_of(x, exp_low<V>(-absolute(x))); }
   static V silu(V x, P) {
     // Bounded, so that at -inf it is the limit 0; e may be subnormal, x * e is not yet.
     const V bounded = at_least<T>(x, splat(T(-800)));
-    const Scaled<V> e = exp_scaled(-absolute(x));
-    const V divisor = T(1) + e.mantissa * e.scale;
-    return x < T(0) ? e.times(bounded / divisor) : x / divisor;
+    const Scaled<V> e = exp_scaled_low(-absolute(x));
+    const V share = reciprocal(T(1) + e.value());
+    return x < T(0) ? e.times(bounded * share) : x * share;
   }
   static V mish(V x, P) {
     // tanh(log(1 + e)) = n / (n + 2) with n = e (e + 2); from 20 on it is 1.
     const V bounded = at_least<T>(x, splat(T(-800)));
-    const Scaled<V> e = exp_scaled(at_most<T>(x, splat(T(20))));
-    const V value = e.mantissa * e.scale, rest = value + T(2);
-    return e.times(bounded * (rest / (value * rest + T(2))));
+    const Scaled<V> e = exp_scaled_low(at_most<T>(x, splat(T(20))));
+    const V value = e.value(), rest = value + T(2);
+    return e.times(bounded * quotient(rest, value * rest + T(2)));
   }
   static V tanh(V x, P) { return hyperbolic_tangent(x); }
   static V softplus(V x, P) { return positive(x) + softplus_rest(x); }
@@ -96,14 +96,22 @@ template <class T> struct Formulas {
   static V sparse_sigmoid(V x, P) { return clip((x + T(1)) * T(0.5), 0, 1); }
 };
 
+// y = f(x) for a matrix of rows that lie x_stride elements apart in x and y_stride in y.
 template <class T, Vec<T> (*f)(Vec<T>, const double*)>
-static void apply(const double* p, const T* x, T* y, int64_t n) {
-  int64_t i = 0;
-  for (; i + lanes<T> <= n; i += lanes<T>) store(y + i, f(load(x + i), p));
-  if (i < n) store_first(y + i, f(load_first(x + i, n - i), p), n - i);
+static void apply(const double* parameters, const T* x, int64_t x_stride, T* y, int64_t y_stride,
+                  int64_t rows, int64_t columns) {
+  double p[max_parameters];  // a copy that no y can change is read once
+  memcpy(p, parameters, sizeof p);
+  for (; rows > 0; rows--, x += x_stride, y += y_stride) {
+    int64_t i = 0;
+    for (; i + lanes<T> <= columns; i += lanes<T>) store(y + i, f(load(x + i), p));
+    const int64_t left = columns - i;
+    if (left > 0) store_first(y + i, f(load_first(x + i, left), p), left);
+  }
 }
 
-template <class T> using Apply = void (*)(const double*, const T*, T*, int64_t);
+template <class T>
+using Apply = void (*)(const double*, const T*, int64_t, T*, int64_t, int64_t, int64_t);
 
 template <class T> static Apply<T> formula(Activation a) {
   static constexpr Apply<T> table[] = {
@@ -115,10 +123,10 @@ template <class T> static Apply<T> formula(Activation a) {
 }
 
 // How an activation is carried out: as a clamp, which the matrix product applies in its registers,
-// or by a pass over its rows while they are in L1.
+// or by a pass over its tile in L1.
 template <class T> struct Finish {
   bool clamp = true;
-  double bounds[2] = {0, 0};
+  double bounds[max_parameters] = {};
   Apply<T> pass = nullptr;
 
   explicit Finish(const Epilogue& e) {
@@ -140,7 +148,8 @@ template <class T>
 static void activate(const Epilogue& e, const void* x, void* y, int64_t n) {
   const Finish<T> finish(e);
   const Apply<T> f = finish.clamp ? apply<T, Formulas<T>::clamp> : formula<T>(e.activation);
-  f(finish.clamp ? finish.bounds : e.parameters, static_cast<const T*>(x), static_cast<T*>(y), n);
+  f(finish.clamp ? finish.bounds : e.parameters,
+    static_cast<const T*>(x), 0, static_cast<T*>(y), 0, 1, n);
 }
 
 template <class T> static GemmBlock<T> gemm_of(const Plan& plan, const Finish<T>& finish) {
@@ -152,23 +161,27 @@ template <class T> static GemmBlock<T> gemm_of(const Plan& plan, const Finish<T>
   return g;
 }
 
-// One register tile of y, activated. A narrow y is rounded from a tile that stays in L1.
+// One register tile of y. What is left to do after the product is done from a tile in L1, so that
+// y itself is written once.
 template <class S, BiasOf bias_of>
 static void gemm_finished(S* y, int64_t y_stride, int64_t rows, GemmBlock<Wide<S>>& g,
                           const Epilogue& e, const Finish<Wide<S>>& finish) {
   typedef Wide<S> T;
-  alignas(64) T tile[is_narrow<S> ? gemm_rows * gemm_columns<T> : 1];
-  if constexpr (is_narrow<S>)
-    g.y = tile, g.y_stride = gemm_columns<T>;
-  else
+  constexpr int64_t stride = gemm_columns<T>;
+  alignas(64) T tile[gemm_rows * stride];
+  if constexpr (is_narrow<S>) {
+    g.y = tile, g.y_stride = stride;
+    gemm<T, bias_of>(rows, g);
+    if (finish.pass) finish.pass(e.parameters, tile, stride, tile, stride, rows, g.columns);
+    for (int64_t i = 0; i < rows; i++) copy_as(tile + i * stride, y + i * y_stride, g.columns);
+  } else if (finish.pass) {
+    g.y = tile, g.y_stride = stride;
+    gemm<T, bias_of>(rows, g);
+    finish.pass(e.parameters, tile, stride, y, y_stride, rows, g.columns);
+  } else {
     g.y = y, g.y_stride = y_stride;
-  gemm<T, bias_of>(rows, g);
-  for (int64_t i = 0; i < rows && finish.pass; i++) {
-    T* row = g.y + i * g.y_stride;
-    finish.pass(e.parameters, row, row, g.columns);
+    gemm<T, bias_of>(rows, g);
   }
-  if constexpr (is_narrow<S>)
-    for (int64_t i = 0; i < rows; i++, y += y_stride) copy_as(tile + i * g.y_stride, y, g.columns);
 }
 
 }  // namespace SEPCONV_ISA

@@ -103,6 +103,14 @@ template <class T> SEPCONV_INLINE Vec<T> at_least(Vec<T> x, Vec<T> low) {
 template <class T> SEPCONV_INLINE Vec<T> at_most(Vec<T> x, Vec<T> high) {
   return x > high ? high : x;
 }
+#if defined(__AVX512F__)  // one instruction, which takes its second operand for a NaN
+template <> Vec<float> at_least<float>(Vec<float> x, Vec<float> low) {
+  return (Vec<float>)_mm512_maskz_max_ps(0xffff, (__m512)low, (__m512)x);
+}
+template <> Vec<float> at_most<float>(Vec<float> x, Vec<float> high) {
+  return (Vec<float>)_mm512_maskz_min_ps(0xffff, (__m512)high, (__m512)x);
+}
+#endif
 
 }  // namespace SEPCONV_ISA
 }  // namespace sepconv

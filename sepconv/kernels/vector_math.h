@@ -43,7 +43,7 @@ SEPCONV_INLINE F64 square_root(F64 x) {
 
 // x = n * ln 2 + r, |r| <= ln 2 / 2, and expm1(r).
 struct Reduced {
-  I32 n;
+  F32 n;  // an integer
   F32 expm1_r;
 };
 // ln2_high has 9 significant bits, so n * ln2_high is exact without a fused multiply-add too.
@@ -52,38 +52,73 @@ constexpr float round_to_integer = 12582912;  // 1.5 * 2**23: adding it leaves n
 constexpr float expm1_tail[] = {0.5000000049f,   0.1666666683f,   0.04166634279f,
                                 0.008333270686f, 0.001394200678f, 0.0001991559373f};  // 2**-31.9
 
+SEPCONV_INLINE Reduced reduced(F32 n, F32 r) {
+  return {n, r + r * r * polynomial(expm1_tail, r)};
+}
+SEPCONV_INLINE F32 nearest_power(F32 x) {
+  return (x * log2_e + round_to_integer) - round_to_integer;
+}
+SEPCONV_INLINE F32 rest_of(F32 x, F32 n) { return (x - n * ln2_high) - n * ln2_low; }
+SEPCONV_INLINE Reduced reduce_exp(F32 x) {
+  const F32 n = nearest_power(x);
+  return reduced(n, rest_of(x, n));
+}
 // exp(x + low) for a `low` far below ulp(x): the rest of an argument that was rounded.
-SEPCONV_INLINE Reduced reduce_exp(F32 x, F32 low = F32{}) {
-  const F32 t = x * log2_e + round_to_integer;
-  const F32 n = t - round_to_integer;
-  const F32 r = ((x - n * ln2_high) - n * ln2_low) + low;
-  return {(I32)t - (I32)splat(round_to_integer), r + r * r * polynomial(expm1_tail, r)};
+SEPCONV_INLINE Reduced reduce_exp(F32 x, F32 low) {
+  const F32 n = nearest_power(x);
+  return reduced(n, rest_of(x, n) + low);
 }
-SEPCONV_INLINE F32 power_of_two(I32 n) { return bits_as_float((n + 127) << 23); }
 
-// value = mantissa * scale. Where exp is subnormal, a factor goes to the mantissa, which is not.
+// x * 2**n, rounded once. A power of two alone does not reach all of float32's exponents.
+SEPCONV_INLINE F32 scaled(F32 x, F32 n) {
+#if defined(__AVX512F__)
+  return (F32)_mm512_maskz_scalef_ps(0xffff, (__m512)x, (__m512)n);
+#else
+  const I32 whole = (I32)(n + round_to_integer) - (I32)splat(round_to_integer), half = whole >> 1;
+  return x * bits_as_float((half + 127) << 23) * bits_as_float((whole - half + 127) << 23);
+#endif
+}
+SEPCONV_INLINE F64 scaled(F64 x, F64) { return x; }
+// mantissa * 2**n. Where that is subnormal, a factor goes to the mantissa, which is not.
 template <class V> struct Scaled {
-  V mantissa, scale;
-  V times(V factor) const { return mantissa * factor * scale; }
+  V mantissa, n;
+  V times(V factor) const { return scaled(mantissa * factor, n); }
+  V value() const { return scaled(mantissa, n); }
 };
-SEPCONV_INLINE Scaled<F32> exp_scaled(F32 x, F32 low = F32{}) {
-  x = at_most<float>(at_least<float>(x, splat(-150.f)), splat(90.f));
-  const Reduced e = reduce_exp(x, low);
-  const I32 half = e.n >> 1;
-  return {(1.f + e.expm1_r) * power_of_two(half), power_of_two(e.n - half)};
+SEPCONV_INLINE Scaled<F32> exp_of(Reduced e) { return {1.f + e.expm1_r, e.n}; }
+SEPCONV_INLINE F32 exp_range(F32 x) {
+  return at_most<float>(at_least<float>(x, splat(-150.f)), splat(90.f));
 }
+SEPCONV_INLINE Scaled<F32> exp_scaled(F32 x) { return exp_of(reduce_exp(exp_range(x))); }
 SEPCONV_INLINE Scaled<F64> exp_scaled(F64 x) {
-  return {each_lane(x, [](double a) { return __builtin_exp(a); }), splat(1.)};
+  return {each_lane(x, [](double a) { return __builtin_exp(a); }), F64{}};
 }
-template <class V> SEPCONV_INLINE V exp_vector(V x) {
-  const Scaled<V> e = exp_scaled(x);
-  return e.mantissa * e.scale;
+// exp(x) for x <= 90.
+SEPCONV_INLINE Scaled<F32> exp_scaled_low(F32 x) {
+  return exp_of(reduce_exp(at_least<float>(x, splat(-150.f))));
 }
+SEPCONV_INLINE Scaled<F64> exp_scaled_low(F64 x) { return exp_scaled(x); }
+template <class V> SEPCONV_INLINE V exp_vector(V x) { return exp_scaled(x).value(); }
+template <class V> SEPCONV_INLINE V exp_low(V x) { return exp_scaled_low(x).value(); }
+
+// a / b for a normal b whose reciprocal is normal too, nearly as exact as a division, which takes 16
+// cycles of AVX-512: an estimate to 2**-14, and what its remainder adds.
+SEPCONV_INLINE F32 quotient(F32 a, F32 b) {
+#if defined(__AVX512F__)
+  const F32 r = (F32)_mm512_maskz_rcp14_ps(0xffff, (__m512)b), q = a * r;
+  return q + r * (a - b * q);
+#else
+  return a / b;
+#endif
+}
+SEPCONV_INLINE F64 quotient(F64 a, F64 b) { return a / b; }
+SEPCONV_INLINE F32 reciprocal(F32 x) { return quotient(splat(1.f), x); }
+SEPCONV_INLINE F64 reciprocal(F64 x) { return 1. / x; }
 
 // exp(x) - 1 for x <= 0.
 SEPCONV_INLINE F32 expm1_negative(F32 x) {
   const Reduced e = reduce_exp(at_least<float>(x, splat(-30.f)));
-  const F32 scale = power_of_two(e.n);
+  const F32 scale = scaled(splat(1.f), e.n);
   return scale * e.expm1_r + (scale - 1.f);
 }
 SEPCONV_INLINE F64 expm1_negative(F64 x) {
@@ -94,7 +129,7 @@ SEPCONV_INLINE F64 expm1_negative(F64 x) {
 constexpr float atanh_tail[] = {0.3333333368f, 0.1999984815f, 0.1429640536f, 0.1085002077f,
                                 0.1162689093f};  // 2**-28.1
 SEPCONV_INLINE F32 log1p_unit(F32 u) {
-  const F32 v = (u + u) / (2.f + u), z = v * v * 0.25f;
+  const F32 v = quotient(u + u, 2.f + u), z = v * v * 0.25f;
   return v + v * z * polynomial(atanh_tail, z);
 }
 SEPCONV_INLINE F64 log1p_unit(F64 u) {
@@ -103,7 +138,7 @@ SEPCONV_INLINE F64 log1p_unit(F64 u) {
 
 SEPCONV_INLINE F32 hyperbolic_tangent(F32 x) {
   const F32 t = expm1_negative(-2.f * absolute(x));
-  return with_sign_of(-t / (t + 2.f), x);
+  return with_sign_of(quotient(-t, t + 2.f), x);
 }
 SEPCONV_INLINE F64 hyperbolic_tangent(F64 x) {
   return each_lane(x, [](double a) { return __builtin_tanh(a); });
@@ -120,12 +155,27 @@ SEPCONV_INLINE F32 minus_tanh(F32 x) {  // 2**-29.4 for |x| <= 1.25
 }
 SEPCONV_INLINE F64 minus_tanh(F64 x) { return x - hyperbolic_tangent(x); }
 
-// Products in double, split into a float and the rest: exp needs its argument to 2**-24 absolute,
-// and a float of 100 has no more than 2**-18.
+// exp needs its argument to 2**-24 absolute, and a float of 100 has no more than 2**-18: products are
+// a float and the rest, by fused multiply-adds or from double.
+#if defined(__AVX512F__)
+SEPCONV_INLINE F32 rest_of_product(F32 a, F32 b, F32 rounded) {
+  return (F32)_mm512_maskz_fmsub_ps(0xffff, (__m512)a, (__m512)b, (__m512)rounded);
+}
+#endif
 SEPCONV_INLINE F64Wide widen(F32 x) { return __builtin_convertvector(x, F64Wide); }
 SEPCONV_INLINE Scaled<F32> exp_of(F64Wide x) {
   const F32 high = __builtin_convertvector(x, F32);
-  return exp_scaled(high, __builtin_convertvector(x - widen(high), F32));
+  return exp_of(reduce_exp(exp_range(high), __builtin_convertvector(x - widen(high), F32)));
+}
+// exp(-x**2 / 2).
+SEPCONV_INLINE Scaled<F32> exp_of_square(F32 x) {
+#if defined(__AVX512F__)
+  const F32 high = x * x;
+  return exp_of(reduce_exp(high * -0.5f, rest_of_product(x, x, high) * -0.5f));
+#else
+  const F64Wide wide = widen(x);
+  return exp_of(wide * wide * -0.5);
+#endif
 }
 
 // x * P(N(0, 1) <= x): exp(-z**2 / 2) * g(q) / (1 + z) with z = |x| <= 14.6, q = (z - 4) / (z + 4).
@@ -135,11 +185,9 @@ constexpr float normal_tail[] = {
     0.0006927179f,    -6.076921208e-5f,  -7.169087057e-5f};  // 2**-29.1
 SEPCONV_INLINE F32 times_normal_cdf(F32 x) {
   const F32 z = at_most<float>(absolute(x), splat(14.6f));
-  const F64Wide wide = widen(z);
-  const F32 g = polynomial(normal_tail, (z - 4.f) / (z + 4.f)) / (1.f + z);
-  const Scaled<F32> tail = exp_of(wide * wide * -0.5);
-  const F32 below = -tail.times(z * g), above = x * (1.f - tail.times(g));
-  return x < 0.f ? below : above;
+  const F32 g = quotient(polynomial(normal_tail, quotient(z - 4.f, z + 4.f)), 1.f + z);
+  // For x > 0 the value is x less what it is for -x.
+  return at_least<float>(x, F32{}) - exp_of_square(z).times(z * g);
 }
 // A double and what rounding to it left over. Where long double is no wider, the rest is lost and
 // far tails are less accurate.
@@ -160,15 +208,29 @@ SEPCONV_INLINE F64 times_normal_cdf(F64 x) {
 // exp(2 sqrt(2 / pi) x (1 + 0.044715 x**2)): gelu_tanh(x) = x * sigmoid of that argument.
 constexpr long double gelu_scale = 1.59576912160573071176L, gelu_cube = 0.044715L;
 SEPCONV_INLINE Scaled<F32> exp_gelu_argument(F32 x) {
+#if defined(__AVX512F__)
+  // x (a + b x**2), each value with what its rounding left.
+  constexpr double exact_a = double(gelu_scale), exact_b = double(gelu_scale * gelu_cube);
+  constexpr float a = float(exact_a), a_low = float(exact_a - a);
+  constexpr float b = float(exact_b), b_low = float(exact_b - b);
+  const F32 square = x * x, square_low = rest_of_product(x, x, square);
+  const F32 cubic = b * square;
+  const F32 cubic_low = rest_of_product(splat(b), square, cubic) + (b * square_low + b_low * square);
+  const F32 sum = a + cubic, part = sum - a;
+  const F32 sum_low = ((a - (sum - part)) + (cubic - part)) + (cubic_low + a_low);
+  const F32 high = x * sum;
+  return exp_of(reduce_exp(high, rest_of_product(x, sum, high) + x * sum_low));
+#else
   const F64Wide w = widen(x);
   return exp_of(double(gelu_scale) * w * (1. + double(gelu_cube) * w * w));
+#endif
 }
 SEPCONV_INLINE Scaled<F64> exp_gelu_argument(F64 x) {
   return {each_lane(x, [](double a) {
             const Split64 w = Split64::of(gelu_scale * a * (1 + gelu_cube * a * a));
             return __builtin_exp(w.high) * (1 + w.low);
           }),
-          splat(1.)};
+          F64{}};
 }
 
 }  // namespace SEPCONV_ISA
