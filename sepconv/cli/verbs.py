@@ -102,6 +102,12 @@ def _schema(parser: argparse.ArgumentParser) -> None:
     _register(parser)
 
 
+def _import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE.json", help="what Keras 3 or 2 wrote, or -")
+    parser.add_argument("--output", metavar="FILE.yaml", help="write the YAML there")
+    _register(parser)
+
+
 def _rule(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("code", metavar="CODE", nargs="?", help="such as SC310; else a list of all")
     parser.add_argument("--markdown", action="store_true", help="print all as a Markdown page")
@@ -112,6 +118,7 @@ VERBS = (
     Verb("show", "print the layers of a config, their shapes and costs", _show, "sepconv.cli.show"),
     Verb("run", "compute a config's outputs for arrays", _run, "sepconv.cli.run"),
     Verb("expand", "print a config in Keras's long form", _config, "sepconv.cli.expand"),
+    Verb("import", "turn Keras's JSON into the short YAML form", _import, "sepconv.cli.import_"),
     Verb("schema", "print the JSON Schema of configs", _schema, "sepconv.cli.schema"),
     Verb("rule", "explain a code of `validate`", _rule, "sepconv.cli.rule"),
 )

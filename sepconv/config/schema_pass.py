@@ -39,6 +39,10 @@ _TYPES = jsonschema.Draft7Validator.TYPE_CHECKER.redefine(
 _Strict: Any = extend(jsonschema.Draft7Validator, type_checker=_TYPES)  # type: ignore[no-untyped-call]
 
 
+_RENAMED = {
+    ("LeakyReLU", "alpha"): "negative_slope",
+    ("InputLayer", "batch_input_shape"): "batch_shape",
+}
 _NO_CLASSES = LONG_FORM | ENVELOPE
 
 
@@ -125,6 +129,17 @@ def _report_keys(broken: Broken, root: Node, findings: Findings) -> None:
 def _report_argument(broken: Broken, key: str, root: Node, findings: Findings) -> None:
     path = (*broken.path, key)
     span, taken = key_span(root, path), broken.value
+    if (broken.title, key) in _RENAMED and _RENAMED[broken.title, key] not in taken:
+        new = _RENAMED[broken.title, key]
+        findings.add(
+            "SC111",
+            f"`{key}` of {broken.title} is from Keras 2",
+            span,
+            path,
+            help=f"write `{new}`",
+            fix=fixes.replacing_name(key, span, new),
+        )
+        return
     if key in DROPPED or (key == "dtype" and broken.title not in LAYERS):
         table = at(root, broken.path)
         is_idle = key != "groups" or broken.value[key] == 1
@@ -136,18 +151,6 @@ def _report_argument(broken: Broken, key: str, root: Node, findings: Findings) -
             fix=fixes.removing(table.entries[key])
             if is_idle and isinstance(table, Table)
             else None,
-        )
-        return
-    if (broken.title, key) == ("LeakyReLU", "alpha"):
-        findings.add(
-            "SC111",
-            "`alpha` of LeakyReLU is from Keras 2",
-            span,
-            path,
-            help="write `negative_slope`",
-            fix=None
-            if "negative_slope" in taken
-            else fixes.replacing_name(key, span, "negative_slope"),
         )
         return
     owner = f" for {broken.title}" if broken.title else ""

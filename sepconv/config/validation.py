@@ -57,13 +57,16 @@ def validate(
         root = read_document.root
         if root is not None:
             root = override(root, overrides, findings)
-        spec = _check(root, findings, input_shape) if root is not None else None
+        spec = check(root, findings, input_shape) if root is not None else None
         specs.append(spec)
         found += findings
     return Checked(tuple(specs), tuple(found))
 
 
-def _check(root: Node, findings: Findings, input_shape: Sequence[int | None] | None) -> Spec | None:
+def check(
+    root: Node, findings: Findings, input_shape: Sequence[int | None] | None = None
+) -> Spec | None:
+    """Return what a document that has been read declares, and add what is wrong with it."""
     if not isinstance(root, Table):
         findings.add(
             "SC106",

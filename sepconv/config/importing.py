@@ -1,0 +1,158 @@
+"""Keras's JSON, of version 3 or 2, as the short YAML form, with notes of what was dropped."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from sepconv import models
+from sepconv.config.findings import Note
+from sepconv.config.keras_form import to_config
+from sepconv.config.kinds import LAYERS, class_names
+from sepconv.config.loading import build, refusal, text
+from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Table
+from sepconv.config.reading import read
+from sepconv.config.validation import Checked, check
+from sepconv.config.words import name_of
+from sepconv.errors import ConfigError
+from sepconv.registry import registered
+
+# Beside a model: about training and about the program that wrote it.
+_LEFT_OUT = ("compile_config", "keras_version", "backend")
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A config in the short YAML form, and what of the original is not in it."""
+
+    yaml: str
+    notes: tuple[Note, ...]
+
+
+def from_keras(raw: bytes, filename: str) -> Imported:
+    """Return the short form of what Keras's `to_json` or `serialize_keras_object` wrote.
+
+    Arguments:
+        raw: the file's bytes.
+        filename: for the findings; it ends with `.json`.
+
+    Raises:
+        ConfigError: the file is refused, or has layers that this version cannot build; the text
+            lists all of them.
+
+    >>> layer = b'{"class_name": "SeparableConv1D", "config": {"filters": 4, "kernel_size": [3]}}'
+    >>> print(from_keras(layer, "layer.json").yaml, end="")
+    SeparableConv1D:
+      filters: 4
+      kernel_size: 3
+      data_format: channels_last
+    """
+    ((root, findings),) = ((document.root, document.findings) for document in read(raw, filename))
+    notes: list[Note] = []
+    spec = None
+    if isinstance(root, Table):
+        _refuse_missing(root, filename)
+        root = _modern(root, notes)
+    if root is not None:
+        spec = check(root, findings)
+    checked = Checked((spec,), tuple(findings))
+    if checked.has_errors or spec is None:
+        raise refusal(checked, raw, filename)
+    notes += [Note(f.message, f.span) for f in checked.findings if f.code == "SC111"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # keys of Keras 2 are in the notes
+        yaml = text(models.deserialize(to_config(spec)), as_json=False)
+    build(yaml.encode(), f"{filename}.yaml")  # what is written can be read
+    return Imported(yaml, tuple(notes))
+
+
+def _refuse_missing(root: Table, filename: str) -> None:
+    """Raise one error for all layers that do not exist here."""
+    known = {*class_names(LAYERS), *registered}
+    missing = [
+        f"`{name_of(str(name.value))}` at {filename}:{name.span.line}:{name.span.column}"
+        for name in _layer_classes(root)
+        if name.value not in known and not (isinstance(name.value, str) and ">" in name.value)
+    ]
+    if missing:
+        count = "a layer" if len(missing) == 1 else f"{len(missing)} layers"
+        raise ConfigError(
+            f"{filename} has {count} that this version of sepconv cannot build: "
+            f"{', '.join(missing)}; it builds {', '.join(class_names(LAYERS))}"
+        )
+
+
+def _layer_classes(layer: Table) -> Iterator[Scalar]:
+    """Yield the class names of a layer and of all layers in it."""
+    own = layer.get("registered_name")
+    name = own if isinstance(own, Scalar) and own.value in registered else layer.get("class_name")
+    if isinstance(name, Scalar) and isinstance(name.value, str):
+        yield name
+    for inner in _inner(layer):
+        if isinstance(inner, Table):
+            yield from _layer_classes(inner)
+
+
+def _inner(layer: Table) -> list[Node]:
+    config = layer.get("config")
+    layers = config.get("layers") if isinstance(config, Table) else None
+    return layers.items if isinstance(layers, Items) else []
+
+
+# --- Keras 2 -------------------------------------------------------------------------------------
+
+
+def _modern(root: Table, notes: list[Note]) -> Table:
+    """Return a model without what is no part of a config, its input as Keras 3 writes it."""
+    entries = dict(root.entries)
+    for key in _LEFT_OUT:
+        entry = entries.pop(key, None)
+        if entry is not None:
+            notes.append(Note(f"`{key}` is no part of a config and dropped", entry.key))
+    return _with_input(replace(root, entries=entries), notes)
+
+
+def _with_input(network: Table, notes: list[Note]) -> Table:
+    """Return a network whose input is an InputLayer; Keras 2 wrote it into the first layer."""
+    layers = [
+        _modern(layer, notes) if isinstance(layer, Table) and _inner(layer) else layer
+        for layer in _inner(network)
+    ]
+    first = layers[0] if layers else None
+    config = first.get("config") if isinstance(first, Table) else None
+    if not isinstance(first, Table) or not isinstance(config, Table):
+        return network
+    name = first.entries["class_name"]
+    shape = config.entries.get("batch_input_shape")
+    if isinstance(name.value, Scalar) and name.value.value == "InputLayer":
+        layers[0] = _with(first, ("config",), _unnumbered(config))
+    elif shape is not None:
+        without = {k: v for k, v in config.entries.items() if k != "batch_input_shape"}
+        layers[0] = _with(first, ("config",), replace(config, entries=without))
+        given = Table(config.span, {"batch_shape": shape})
+        written = Scalar(name.value.span, "InputLayer")
+        entries = {"class_name": Entry(name.key, written), "config": Entry(name.key, given)}
+        layers.insert(0, Table(config.span, entries))
+    return _with(network, ("config", "layers"), Items(network.span, layers))
+
+
+def _unnumbered(config: Table) -> Table:
+    """Return an input's arguments by their names in Keras 3, without a name that Keras counted."""
+    entries = {
+        "batch_shape" if key == "batch_input_shape" else key: entry
+        for key, entry in config.entries.items()
+    }
+    name = config.get("name")
+    if isinstance(name, Scalar) and re.fullmatch(r"input(_layer)?(_\d+)?", str(name.value)):
+        del entries["name"]
+    return replace(config, entries=entries)
+
+
+def _with(table: Table, path: Path, value: Node) -> Table:
+    """Return `table` with another value for a key that it has."""
+    key, *rest = path
+    old = table.entries[str(key)]
+    new = _with(old.value, tuple(rest), value) if rest and isinstance(old.value, Table) else value
+    return replace(table, entries={**table.entries, str(key): Entry(old.key, new)})
