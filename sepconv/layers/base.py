@@ -179,11 +179,13 @@ class Layer(Operation):
             return self._call_symbolically(inputs, *args, **kwargs)
         inputs = self.convert(inputs)
         self._prepare(inputs)
-        gathered = losses.begin(self)
+        gathered: list[Any] = []
+        calls = losses.under_way.stack
+        calls.append((self, gathered))
         try:
             outputs = self.call(inputs, *args, **kwargs)
         finally:
-            losses.end()
+            calls.pop()
         if self._activity_regularizer is not None:
             gathered.append(self._activity(outputs))
         self.__dict__["_losses"] = gathered
@@ -241,13 +243,14 @@ class Layer(Operation):
     def packed(self) -> Any:
         """Return `pack` of the present weights; it runs again only after one was set."""
         packed = self._packed
-        if packed is not None and state.is_current(packed.arrays, self._variables):
+        if packed is not None and packed.is_current():
             return packed.result
         with self._lock:  # so no `set_weights` is half done
             state.check_built(self, "call")
             arrays = tuple(variable.value for variable in self._variables)
             result = self.pack(*arrays)
-            self.__dict__["_packed"] = state.Packed(arrays, result)
+            sources = tuple(zip(self._variables, arrays, strict=True))
+            self.__dict__["_packed"] = state.Packed(sources, result)
         return result
 
     # --- losses --------------------------------------------------------------------------------

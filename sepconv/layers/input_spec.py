@@ -44,7 +44,7 @@ class InputSpec:
                 f"Full shape received: {shape}",
             )
         for axis, size in self.axes.items():
-            if size is not None and shape[axis] != size and shape[axis] is not None:
+            if shape[axis] != size and size is not None and shape[axis] is not None:
                 self._refuse(
                     layer,
                     f"expected axis {axis} of input shape to have value {size}, "

@@ -13,21 +13,9 @@ class _Calls(threading.local):
         self.stack: list[tuple[object, list[Any]]] = []
 
 
-_calls = _Calls()
-
-
-def begin(layer: object) -> list[Any]:
-    """Start a call of `layer`; return the list that its losses go to. `end` must follow."""
-    losses: list[Any] = []
-    _calls.stack.append((layer, losses))
-    return losses
-
-
-def end() -> None:
-    """End the innermost call of this thread."""
-    _calls.stack.pop()
+under_way = _Calls()
 
 
 def of(layer: object) -> list[Any] | None:
     """Return the losses that a call of `layer` in this thread is gathering, None outside one."""
-    return next((losses for owner, losses in reversed(_calls.stack) if owner is layer), None)
+    return next((losses for owner, losses in reversed(under_way.stack) if owner is layer), None)

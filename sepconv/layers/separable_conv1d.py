@@ -207,8 +207,9 @@ class SeparableConv1D(Layer):
             inputs: of shape (batch, time, channels), or (batch, channels, time).
             out: where to put the outputs: of their shape and dtype, C-contiguous.
         """
-        if inputs.ndim != 3 or inputs.shape[self._time_axis] < self._min_time:
-            self.compute_output_shape(inputs.shape)  # which says what is wrong
+        shape = inputs.shape
+        if len(shape) != 3 or shape[self._time_axis] < self._min_time:
+            self.compute_output_shape(shape)  # which says what is wrong
         plan = self.packed()
         if self._fused:
             direct: NDArray[Any] = plan(inputs, out)
