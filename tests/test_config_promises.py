@@ -73,7 +73,7 @@ def test_loading_touches_nothing_but_the_file(tmp_path: Path) -> None:
     corpus = [
         path
         for path in FOLDER.glob("*/*")
-        if path.suffix in (".yaml", ".json") and path.stem != "very_large_weights"
+        if path.suffix in (".yaml", ".json") and not path.stem.startswith("very_large_")
     ]
     # What the library imports when it is first needed: for weights, bfloat16, suggestions.
     warm = [
