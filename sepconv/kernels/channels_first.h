@@ -39,9 +39,13 @@ template <class S> struct ChannelsFirst {
     return p.strip + (p.taps - 1) / p.phases * copied_shift(p);
   }
 
+  static int64_t copy_size(const Plan& p) {  // whole vectors, with one of slack
+    return (ceil_div(slots(p) * slot_size(p), vl) + 1) * vl;
+  }
+
   static int64_t scratch_bytes(const Plan& p) {
     const int64_t n = p.strip;
-    return (n * p.depth() + slots(p) * slot_size(p) + vl) * int64_t(sizeof(T));
+    return (n * p.depth() + 2 * copy_size(p)) * int64_t(sizeof(T));
   }
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
@@ -65,13 +69,13 @@ template <class S> struct ChannelsFirst {
     const int64_t padded = ceil_div(n, vl) * vl;  // whole vectors are computed
     const bool in_place = !is_narrow<S> && plan.stride == 1 && step >= 0 &&
                           step + padded + (plan.taps - 1) * plan.dilation <= call.steps;
+    // A row ahead: a load across two stores waits until both have left for the cache.
+    if (!in_place) copy_row(0, step, padded);
     for (int64_t c = 0; c < plan.channels; c++) {
-      const S* in = x + c * call.steps;
-      Source from{copy, copied_shift(plan)};
-      if (!in_place)
-        copy_row(in, step, padded);
-      else if constexpr (!is_narrow<S>)
-        from = {in + step, plan.classes};
+      Source from{copy_of(c), copied_shift(plan)};
+      if (!in_place && c + 1 < plan.channels) copy_row(c + 1, step, padded);
+      if constexpr (!is_narrow<S>)
+        if (in_place) from = {x + c * call.steps + step, plan.classes};
       for (int64_t k = c * plan.multiplier; k < (c + 1) * plan.multiplier; k++) {
         depthwise_row(from, weights(k), n, h + k * columns);
         if (!plan.finite_depthwise) depthwise_edges(from, weights(k), step, n, h + k * columns);
@@ -84,12 +88,15 @@ template <class S> struct ChannelsFirst {
     return static_cast<const T*>(plan.depthwise) + k * plan.taps;
   }
 
-  // One input row to [phase][slot_length], with zeros for the padding.
-  void copy_row(const S* in, int64_t step, int64_t padded) const {
+  T* copy_of(int64_t c) const { return copy + c % 2 * copy_size(plan); }
+
+  // The row of channel c to [phase][slot_length], with zeros for the padding.
+  void copy_row(int64_t c, int64_t step, int64_t padded) const {
+    const S* in = x + c * call.steps;
     const int64_t shift = copied_shift(plan), apart = plan.phases * plan.dilation;
     for (int64_t p = 0; p < slots(plan); p++, step += plan.dilation) {
       const int64_t taps = (plan.taps - 1 - p) / plan.phases + 1;
-      T* out = copy + p * slot_length;
+      T* out = copy_of(c) + p * slot_length;
       if (shift == plan.classes)
         copy_window(in, step, padded + (taps - 1) * shift, out);
       else

@@ -12,7 +12,8 @@ template <class S> struct ChannelsLast {
   static constexpr bool time_in_columns = false;
   static constexpr int vl = lanes<T>;
   // Up to here, without a depth multiplier and in the dtype that is computed in, interior input
-  // rows are read in place: x is then one stream. Longer kernels reread a row often enough to pay for a copy without cache conflicts.
+  // rows are read in place: x is then one stream. Longer kernels reread a row often enough to pay
+  // for a copy without cache conflicts.
   static constexpr int64_t in_place_taps = 12;
   static constexpr int64_t line_bytes = 64;
   static constexpr int copy_vectors = 4;  // 256 B of a row at a time

@@ -101,8 +101,8 @@ SEPCONV_INLINE Scaled<F64> exp_scaled_low(F64 x) { return exp_scaled(x); }
 template <class V> SEPCONV_INLINE V exp_vector(V x) { return exp_scaled(x).value(); }
 template <class V> SEPCONV_INLINE V exp_low(V x) { return exp_scaled_low(x).value(); }
 
-// a / b for a normal b whose reciprocal is normal too, nearly as exact as a division, which takes 16
-// cycles of AVX-512: an estimate to 2**-14, and what its remainder adds.
+// a / b for a normal b whose reciprocal is normal too, nearly as exact as a division, which takes
+// 16 cycles of AVX-512: an estimate to 2**-14, and what its remainder adds.
 SEPCONV_INLINE F32 quotient(F32 a, F32 b) {
 #if defined(__AVX512F__)
   const F32 r = (F32)_mm512_maskz_rcp14_ps(0xffff, (__m512)b), q = a * r;
@@ -155,8 +155,8 @@ SEPCONV_INLINE F32 minus_tanh(F32 x) {  // 2**-29.4 for |x| <= 1.25
 }
 SEPCONV_INLINE F64 minus_tanh(F64 x) { return x - hyperbolic_tangent(x); }
 
-// exp needs its argument to 2**-24 absolute, and a float of 100 has no more than 2**-18: products are
-// a float and the rest, by fused multiply-adds or from double.
+// exp needs its argument to 2**-24 absolute, and a float of 100 has no more than 2**-18: products
+// are a float and the rest, by fused multiply-adds or from double.
 #if defined(__AVX512F__)
 SEPCONV_INLINE F32 rest_of_product(F32 a, F32 b, F32 rounded) {
   return (F32)_mm512_maskz_fmsub_ps(0xffff, (__m512)a, (__m512)b, (__m512)rounded);
@@ -215,7 +215,8 @@ SEPCONV_INLINE Scaled<F32> exp_gelu_argument(F32 x) {
   constexpr float b = float(exact_b), b_low = float(exact_b - b);
   const F32 square = x * x, square_low = rest_of_product(x, x, square);
   const F32 cubic = b * square;
-  const F32 cubic_low = rest_of_product(splat(b), square, cubic) + (b * square_low + b_low * square);
+  const F32 cubic_low =
+      rest_of_product(splat(b), square, cubic) + (b * square_low + b_low * square);
   const F32 sum = a + cubic, part = sum - a;
   const F32 sum_low = ((a - (sum - part)) + (cubic - part)) + (cubic_low + a_low);
   const F32 high = x * sum;
