@@ -7,7 +7,8 @@ import time
 import tracemalloc
 
 import pytest
-from hypothesis import given, strategies as st
+import yaml
+from hypothesis import given, settings, strategies as st
 
 from sepconv.config.limits import MAX_BYTES, MAX_DEPTH, MAX_NODES
 from sepconv.config.nodes import UNREAD, Items, Node, Span, Table, at, key_span
@@ -328,3 +329,22 @@ def test_hostile_file_is_read_in_little_time_and_memory(what: str, name: str) ->
     tracemalloc.stop()
     assert peak < 64 * 2**20
     assert seconds < 4  # tracemalloc alone makes it some three times slower
+
+
+@settings(max_examples=200)
+@given(
+    st.sampled_from(["|", ">", "|-", ">+", "|2"]),
+    st.lists(
+        st.sampled_from(["\n", "\n\n\n", "  a\n", "    b\n", "   \n", "\r\n", " \n"]), max_size=9
+    ),
+)
+def test_block_scalar_is_read_as_pyyaml_reads_it(style: str, lines: list[str]) -> None:
+    """Empty lines are passed at once here, and one by one there."""
+    text = f"k: {style}\n{''.join(lines)}z: 1\n"
+    try:
+        told = yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError:
+        told = None
+    (document,) = read(text.encode(), "a.yaml")
+    assert (document.root is None) == (told is None)
+    assert document.root is None or document.root.data()["k"] == told["k"]

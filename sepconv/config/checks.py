@@ -9,6 +9,7 @@ from typing import Any
 from sepconv.config.findings import Findings
 from sepconv.config.forms import Spec
 from sepconv.config.keras_form import to_config
+from sepconv.config.limits import MAX_FINDINGS
 from sepconv.config.words import name_of
 from sepconv.declaration import REQUIRED
 from sepconv.errors import ValidationError, nearest
@@ -71,13 +72,15 @@ def _report_unregistered(spec: Spec, findings: Findings) -> None:
 def _check_missing(spec: Spec, findings: Findings) -> None:
     if spec.config_path in findings.refused:
         return
+    misspelt = [key for key in spec.arguments if key not in spec.declared]
+    # Of unknown arguments, each has been reported, and the one it was meant to be as the remedy.
+    remedies = {nearest(key, spec.declared) for key in misspelt[:MAX_FINDINGS]}
     for name, argument in spec.declared.items():
         path = (*spec.path, name)
         if argument.default is not REQUIRED or name in spec.arguments or path in findings.refused:
             continue
-        misspelt = [key for key in spec.arguments if key not in spec.declared]
-        if any(nearest(key, spec.declared) == name for key in misspelt):
-            continue  # the unknown argument has been reported, and this one as the remedy
+        if name in remedies:
+            continue
         findings.add(
             "SC103",
             f"`{name}` of {spec.name} is missing",

@@ -119,6 +119,8 @@ def _report_keys(broken: Broken, root: Node, findings: Findings) -> None:
         _report_class_keys(broken, extra, root, findings)
         return
     for key in extra:
+        if findings.is_full:  # looking for near names of thousands takes seconds
+            break
         span = key_span(root, (*broken.path, key))
         if broken.title == "defaults":
             _report_class(broken, key, span, findings)
@@ -179,6 +181,8 @@ def _report_class_keys(broken: Broken, extra: list[str], root: Node, findings: F
         findings.add("SC106", message, key_span(root, path), path, help=help)
         return
     for key in extra if named else meant:
+        if findings.is_full:
+            break
         span = key_span(root, (*broken.path, key))
         if not named or (key in PLANNED and registry is LAYERS):
             _report_class(broken, key, span, findings)

@@ -15,6 +15,7 @@ from sepconv.config.findings import Findings, Note
 from sepconv.config.nodes import Span
 
 _BLANK_LINES = re.compile(r"(?: *+(?:#[^\r\n]*+)?(?:\r\n|\n|\r))++")
+_EMPTY_LINES = re.compile(r"\n+(?=\n)")
 _REWORDED = {
     "mapping values are not allowed here": "a `key: value` cannot stand here",
     "could not find expected ':'": "a key without its `:`",
@@ -71,6 +72,26 @@ class Events(Reader, Scanner, Parser):
             if not self.flow_level:
                 self.allow_simple_key = True
         super().scan_to_next_token()
+
+    def scan_block_scalar_indentation(self) -> Any:
+        """Pass empty lines at once; PyYAML makes a mark for each of a million."""
+        passed = self._empty_lines()
+        chunks, indent, end = super().scan_block_scalar_indentation()
+        return passed + chunks, indent, end
+
+    def scan_block_scalar_breaks(self, indent: int) -> Any:
+        """Pass empty lines at once, as above."""
+        passed = self._empty_lines()
+        chunks, end = super().scan_block_scalar_breaks(indent)
+        return passed + chunks, end
+
+    def _empty_lines(self) -> list[str]:
+        """Pass all but the last of the line feeds that come next."""
+        match = _EMPTY_LINES.match(self.buffer, self.pointer)
+        if match is None:
+            return []
+        self.forward(match.end() - self.pointer)
+        return ["\n"] * len(match.group())
 
 
 def event_span(event: Event) -> Span:
