@@ -128,6 +128,11 @@ def test_entry_is_taken_out_of_json_with_its_comma(place: int) -> None:
     assert mended(outer % wrong, "a.json") == outer % right
 
 
+@pytest.mark.parametrize("raw", [b"", b"\xff", b"a: \xc3#", b"\xef\xbb", b"\xff\xfea\x00"])
+def test_what_is_no_text_stays_as_it_is(raw: bytes) -> None:
+    assert fixing.mend(raw, "a.yaml") == fixing.Mended(raw, 0)
+
+
 def test_escaped_name_is_left_alone() -> None:
     text = '{"SeparableConv1D": {"filters": 4, "kern\\u0061l_size": 3}}'
     assert mended(text, "a.json") == text

@@ -49,9 +49,11 @@ def mend(
     for _ in range(ROUNDS):
         findings = validate(raw, filename, input_shape, overrides).findings
         fixes = _apart(finding.fix for finding in findings if finding.fix and is_wanted(finding))
+        if not fixes:
+            break
         unread = _unread(findings)
         made, after = len(fixes), _edited(raw, fixes)
-        if fixes and _unread(validate(after, filename).findings) > unread:
+        if _unread(validate(after, filename).findings) > unread:
             made, after = 0, raw
             for fix in reversed(fixes):  # from the end: places before an edit do not move
                 one = _edited(after, [fix])
