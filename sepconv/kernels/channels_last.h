@@ -41,7 +41,7 @@ template <class S> struct ChannelsLast {
     const int64_t by_copy = copy_bytes / (copied_step(p) * copy_vectors * vector_bytes);
     return larger<int64_t>(smaller(by_h, by_copy) / gemm_rows, 1) * gemm_rows;
   }
-  static bool in_place(const Plan& p) { 
+  static bool in_place(const Plan& p) {
     return p.taps <= in_place_taps && p.multiplier == 1 && !is_narrow<S>;
   }
 
