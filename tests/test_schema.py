@@ -132,13 +132,22 @@ def test_editor_finds_nothing_in_the_examples(path: Path) -> None:
     editor().validate(document.root.data())
 
 
+# Keras 2's arguments are a warning here and unknown there; a missing argument may stand in
+# `defaults`, which an editor does not look up.
+ERRORS_IN_AN_EDITOR = {"SC103", "SC111"}
+UNSEEN_BY_AN_EDITOR = {"json_depth_multiplier_2_0.json"}  # draft-07 takes 2.0 for an integer
+
+
 @pytest.mark.parametrize("path", sorted(CORPUS.glob("invalid/*.json")), ids=lambda p: p.name)
 def test_editor_finds_what_a_schema_can_say(path: Path) -> None:
     found = {f.code for f in config.validate(path.read_bytes(), path.name).findings}
     if any(code.startswith("SC0") for code in found):
         return  # the reader's: an editor with another reader sees another document
     errors = list(editor().iter_errors(json.loads(path.read_text())))
-    assert bool(errors) == bool(found & OF_SCHEMA)
+    if errors:
+        assert found & (OF_SCHEMA | ERRORS_IN_AN_EDITOR)
+    elif path.name not in UNSEEN_BY_AN_EDITOR:
+        assert not found & OF_SCHEMA
 
 
 def test_bundle_is_the_same_in_one_file() -> None:
