@@ -106,10 +106,15 @@ def separable_conv1d(
     y = function(plan(as_input(array, working)))
     if out is None:
         return y.astype(array.dtype, copy=False)
-    return _copied_to(out, y, array.dtype)
+    return copied_to(out, y, array.dtype)
 
 
-def _copied_to(out: NDArray[Any], y: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+def copied_to(out: NDArray[Any], y: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return `out`, filled with `y` and rounded to `dtype`.
+
+    Raises:
+        ValidationError: `out` has another shape or dtype.
+    """
     if not isinstance(out, np.ndarray) or out.shape != y.shape or out.dtype != dtype:
         told = (
             f"{out.dtype} of shape {out.shape}"

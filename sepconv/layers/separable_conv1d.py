@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from sepconv import activations, constraints, initializers, regularizers
 from sepconv.arrays import float_dtype
 from sepconv.declaration import Argument, argument
-from sepconv.errors import ValidationError, shown
+from sepconv.errors import ValidationError
 from sepconv.layers.base import Layer
 from sepconv.layers.geometry import output_steps, span
 from sepconv.layers.input_spec import InputSpec
@@ -38,6 +37,7 @@ class SeparableConv1D(Layer):
         ValidationError: an argument that breaks its rule, or `strides > 1` with
             `dilation_rate > 1`.
 
+    >>> import numpy as np
     >>> x = np.random.default_rng(0).random((4, 10, 12))
     >>> SeparableConv1D(4, 4, strides=2, activation="relu")(x).shape
     (4, 4, 4)
@@ -219,8 +219,9 @@ class SeparableConv1D(Layer):
         )
         if out is None:
             return outputs.astype(self._input_dtype, copy=False)
-        np.copyto(_checked_out(out, outputs.shape, self._input_dtype), outputs, casting="same_kind")
-        return out
+        from sepconv.ops import copied_to
+
+        return copied_to(out, outputs, self._input_dtype)
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return (batch, new time, filters), or (batch, filters, new time); None stays None.
@@ -252,11 +253,3 @@ class SeparableConv1D(Layer):
             )
         order = (self.filters, steps) if self._channels_first else (steps, self.filters)
         return tuple(self.activation.output_shape((shape[0], *order)))
-
-
-def _checked_out(out: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
-        raise ValidationError(
-            f"`out` must be an array of shape {shape} and dtype {dtype}, got {shown(out, 80)}"
-        )
-    return out
