@@ -29,7 +29,6 @@ def _short_spins() -> Iterator[None]:
 
 with _short_spins():
     from sepconv._core import (
-        ACTIVATIONS,
         Plan,
         activate,
         get_num_threads,
@@ -38,7 +37,6 @@ with _short_spins():
     )
 
 __all__ = [
-    "ACTIVATIONS",
     "Plan",
     "activate",
     "get_num_threads",
