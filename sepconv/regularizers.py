@@ -18,7 +18,7 @@ Penalty = Callable[[Any], Any]  # array -> number
 
 
 class Regularizer(Declared):
-    """Maps an array to its penalty. A subclass writes `__call__`.
+    """Maps an array to its penalty. A subclass writes `__call__`, and `gradient` for training.
 
     `rank` is the one number of axes it works on, or None for any.
     """
@@ -28,6 +28,10 @@ class Regularizer(Declared):
     def __call__(self, x: Any) -> float:
         """Return the penalty of `x`, an array of any shape and float dtype."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, x)")
+
+    def gradient(self, x: Any) -> NDArray[Any]:
+        """Return the gradient of the penalty by `x`, of its shape and dtype."""
+        raise NotImplementedError(f"{type(self).__name__} must define gradient(self, x)")
 
 
 def _accept(obj: Any) -> Penalty:

@@ -26,7 +26,8 @@ OF_EVERY_LAYER = ("name", "trainable", "dtype")
 
 
 class Activation(Declared):
-    """A function of the outputs. A subclass writes `__call__`, and `output_shape` if it changes it.
+    """A function of the outputs. A subclass writes `__call__`, `vjp` to be trained with, and
+    `output_shape` if it changes the shape.
 
     A built-in has a `name`, the one in configs.
     """
@@ -60,6 +61,10 @@ class Activation(Declared):
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> NDArray[Any]:
         """Return the activation of `x`; further arguments are other parameters for this call."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, x)")
+
+    def vjp(self, x: NDArray[Any]) -> tuple[NDArray[Any], Callable[[NDArray[Any]], NDArray[Any]]]:
+        """Return the activation y of `x`, and the function from the gradient by y to that by x."""
+        raise NotImplementedError(f"{type(self).__name__} must define vjp(self, x)")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Activation):

@@ -15,7 +15,7 @@ from sepconv import constraints, dtypes, initializers, regularizers
 from sepconv.arrays import float_dtype
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError, shown
-from sepconv.layers import building, losses, state
+from sepconv.layers import building, gradients, losses, state
 from sepconv.layers.input_spec import InputSpec
 from sepconv.layers.keras2 import without_keras2_keys
 from sepconv.layers.locks import LayerLock
@@ -190,6 +190,40 @@ class Layer(Operation):
             gathered.append(self._activity(outputs))
         self.__dict__["_losses"] = gathered
         return outputs
+
+    def vjp(self, inputs: Any, *, training: bool = False) -> tuple[Any, gradients.Pullback]:
+        """Return the outputs for arrays, and the pullback of this call.
+
+        `dx, grads = pullback(dy)` are the gradients of sum(dy * outputs), plus the activity
+        penalty of this call, by the inputs and by each trainable weight: {variable: array}.
+
+        Arguments:
+            inputs: as for a call.
+            training: whether layers such as Dropout behave as in training.
+
+        >>> class Double(Layer):
+        ...     def call(self, inputs):
+        ...         return 2 * inputs
+        ...     def call_vjp(self, inputs, training):
+        ...         return self.call(inputs), lambda dy, input_gradient: (2 * dy, {})
+        >>> y, pullback = Double().vjp([1.0, 3.0])
+        >>> pullback([1.0, 0.5])
+        (array([2., 1.], dtype=float32), {})
+        """
+        return gradients.vjp(self, inputs, training)
+
+    def call_vjp(self, inputs: Any, training: bool) -> tuple[Any, gradients.Pull]:
+        """Return the outputs and a function (dy, input_gradient) -> (dx, {variable: gradient}).
+
+        A subclass that can be trained overrides it. `dy` is C-contiguous, of the outputs' shape,
+        in at least float32; dx may be None when `input_gradient` is false. 16-bit layers return dx
+        and the gradients in float32.
+        """
+        raise NotImplementedError(
+            f"Layer {type(self).__name__} has no gradients: define "
+            f"`call_vjp(self, inputs, training)`, which returns the outputs and a function "
+            f"(dy, input_gradient) -> (dx, {{variable: gradient}})"
+        )
 
     def convert(self, inputs: Any) -> Any:
         """Return `inputs` as arrays of the compute dtype. Layers of several inputs override it."""

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sepconv.errors import ValidationError, shown
 from sepconv.layers import building
 from sepconv.layers.base import Layer
+from sepconv.layers.gradients import Gradients, Pull, add_gradients
 from sepconv.layers.input_layer import InputLayer
 from sepconv.layers.rules import Shape, standardize_shape
 from sepconv.layers.symbolic import SymbolicTensor
@@ -159,6 +160,21 @@ class Sequential(Layer):
         for layer in self.layers:
             inputs = layer(inputs, training=training)
         return inputs
+
+    def call_vjp(self, inputs: Any, training: bool) -> tuple[Any, Pull]:
+        pullbacks = []
+        for layer in self.layers:
+            inputs, pullback = layer.vjp(inputs, training=training)
+            pullbacks.append(pullback)
+
+        def pull(dy: Any, input_gradient: bool) -> tuple[Any, Gradients]:
+            found: Gradients = {}
+            for number in reversed(range(len(pullbacks))):
+                dy, gradients = pullbacks[number](dy, input_gradient=number > 0 or input_gradient)
+                add_gradients(found, gradients)
+            return dy, found
+
+        return inputs, pull
 
     def predict(
         self,

@@ -1,0 +1,95 @@
+"""Gradients of a call, as a value: nothing is remembered in the layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sepconv.arrays import compute_dtype
+from sepconv.errors import ValidationError
+from sepconv.layers import losses
+from sepconv.layers.variable import Variable, widened
+
+if TYPE_CHECKING:
+    from sepconv.layers.base import Layer
+
+Gradients = dict[Variable, NDArray[Any]]
+# (dy, input_gradient) -> (dx or None, gradients); what a layer's `call_vjp` returns
+Pull = Callable[[Any, bool], tuple[Any, Gradients]]
+
+
+class Pullback:
+    """Maps the gradient by a call's outputs to those by its inputs and weights.
+
+    It holds what it needs of the call: it may be called again, later, and from any thread.
+    """
+
+    def __init__(self, layer: Layer, outputs: Any, pull: Pull) -> None:
+        self._layer = layer
+        self._outputs = outputs
+        self._pull = pull
+
+    def __call__(self, dy: Any, *, input_gradient: bool = True) -> tuple[Any, Gradients]:
+        """Return (dx, gradients) of sum(dy * outputs) plus the call's activity penalty.
+
+        Arguments:
+            dy: of the outputs' shape; a list of such arrays for several outputs.
+            input_gradient: whether dx is wanted; without it dx is None, and cheaper.
+
+        Returns:
+            dx in the inputs' form, and {variable: array} for each weight that is trainable.
+        """
+        if isinstance(self._outputs, list):
+            dy = [_fitting(one, y) for one, y in zip(dy, self._outputs, strict=True)]
+        else:
+            dy = self._with_activity(_fitting(dy, self._outputs))
+        dx, gradients = self._pull(dy, input_gradient)
+        wanted = {id(variable) for variable in self._layer.trainable_weights}
+        return (dx if input_gradient else None), {
+            variable: gradient for variable, gradient in gradients.items() if id(variable) in wanted
+        }
+
+    def _with_activity(self, dy: NDArray[Any]) -> NDArray[Any]:
+        regularizer = self._layer._activity_regularizer
+        y = self._outputs
+        if regularizer is None or not y.size:
+            return dy
+        samples = len(y) if y.ndim else 1
+        return np.asarray(dy + regularizer.gradient(widened(y)) / samples, dy.dtype)
+
+
+def vjp(layer: Layer, inputs: Any, training: bool) -> tuple[Any, Pullback]:
+    """Return the outputs of `layer` for `inputs`, and the pullback of that call."""
+    inputs = layer.convert(inputs)
+    layer._prepare(inputs)
+    gathered: list[Any] = []
+    calls = losses.under_way.stack
+    calls.append((layer, gathered))
+    try:
+        outputs, pull = layer.call_vjp(inputs, training)
+    finally:
+        calls.pop()
+    if layer._activity_regularizer is not None:
+        gathered.append(layer._activity(outputs))
+    layer.__dict__["_losses"] = gathered
+    return outputs, Pullback(layer, outputs, pull)
+
+
+def _fitting(dy: Any, outputs: NDArray[Any]) -> NDArray[Any]:
+    """Return `dy` as a C-contiguous array of the outputs' shape, in at least float32."""
+    found = np.ascontiguousarray(dy, compute_dtype(outputs.dtype))
+    if np.shape(dy) != outputs.shape:
+        raise ValidationError(
+            f"a pullback takes a gradient of the outputs' shape {outputs.shape}, "
+            f"got shape {np.shape(dy)}"
+        )
+    return found.reshape(outputs.shape)
+
+
+def add_gradients(total: Gradients, more: Gradients) -> None:
+    """Add the gradients of one use of the weights to those of the others."""
+    for variable, gradient in more.items():
+        total[variable] = total[variable] + gradient if variable in total else gradient
