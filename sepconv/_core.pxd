@@ -54,11 +54,15 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         void (*pack)(const PlanStruct&, const void*, const void*, const void*) noexcept nogil
 
     ctypedef void (*Activate)(const Epilogue&, const void*, void*, int64_t) noexcept nogil
+    ctypedef void (*ActivateGradient)(
+        const Epilogue&, const void*, const void*, void*, int64_t
+    ) noexcept nogil
 
     struct Kernels:
         int vector_bytes
         TileKernels[4][2] tile
         Activate[2] activate
+        ActivateGradient[2] activate_gradient
 
 
 cdef extern from "kernels/dispatch.h" namespace "sepconv" nogil:

@@ -31,6 +31,7 @@ with _short_spins():
     from sepconv._core import (
         Plan,
         activate,
+        activate_gradient,
         get_num_threads,
         kernel_info,
         set_num_threads,
@@ -39,6 +40,7 @@ with _short_spins():
 __all__ = [
     "Plan",
     "activate",
+    "activate_gradient",
     "get_num_threads",
     "kernel_info",
     "set_num_threads",

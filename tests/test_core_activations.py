@@ -247,3 +247,142 @@ def test_activate_refuses_what_it_cannot_compute() -> None:
         _core.activate(x[::2], "relu6")
     with pytest.raises(ValueError, match="overlap"):
         _core.activate(x[:3], "relu6", out=x[1:])
+
+
+# --- derivatives ---------------------------------------------------------------------------------
+
+
+def sigmoid(x: Any) -> Any:
+    return 1 / (1 + mp.exp(-x))
+
+
+def gelu_argument(x: Any) -> Any:
+    return 2 * mp.sqrt(2 / mp.pi) * (x + mp.mpf("0.044715") * x**3)
+
+
+def gelu_argument_slope(x: Any) -> Any:
+    return 2 * mp.sqrt(2 / mp.pi) * (1 + 3 * mp.mpf("0.044715") * x**2)
+
+
+# name -> the terms whose sum is the derivative, for finite x off the kinks; where terms cancel, it
+# is their sizes that say how exact the sum can be
+DERIVATIVES: dict[str, Callable[..., list[Any]]] = {
+    "linear": lambda x: [1],
+    "relu": lambda x, slope, high, t: [slope if x < t else x < high],
+    "leaky_relu": lambda x, slope: [1 if x > 0 else slope],
+    "relu6": lambda x: [0 < x < 6],
+    "elu": lambda x, a: [1 if x > 0 else a * mp.exp(x)],
+    "celu": lambda x, a: [1 if x > 0 else mp.exp(x / a)],
+    "selu": lambda x: [
+        mp.mpf(1.0507009873554805) * (1 if x > 0 else mp.mpf(1.6732632423543772) * mp.exp(x))
+    ],
+    "gelu": lambda x: [mp.erfc(-x / mp.sqrt(2)) / 2, x * mp.npdf(x)],
+    "gelu_tanh": lambda x: [
+        sigmoid(gelu_argument(x)),
+        x * sigmoid(gelu_argument(x)) * sigmoid(-gelu_argument(x)) * gelu_argument_slope(x),
+    ],
+    "sigmoid": lambda x: [sigmoid(x) * sigmoid(-x)],
+    "silu": lambda x: [sigmoid(x), x * sigmoid(x) * sigmoid(-x)],
+    "mish": lambda x: [mp.tanh(softplus(x)), x * sigmoid(x) / mp.cosh(softplus(x)) ** 2],
+    "tanh": lambda x: [1 / mp.cosh(x) ** 2],
+    "softplus": lambda x: [sigmoid(x)],
+    "softsign": lambda x: [1 / (1 + abs(x)) ** 2],
+    "exponential": lambda x: [mp.exp(x)],
+    "log_sigmoid": lambda x: [sigmoid(-x)],
+    "hard_sigmoid": lambda x: [(abs(x) < 3) / mp.mpf(6)],
+    "hard_silu": lambda x: [(2 * x + 3) / 6 if abs(x) < 3 else x > 0],
+    "hard_tanh": lambda x: [abs(x) <= 1],
+    "tanh_shrink": lambda x: [mp.tanh(x) ** 2],
+    "soft_shrink": lambda x, t: [abs(x) > t],
+    "hard_shrink": lambda x, t: [abs(x) > t],
+    "threshold": lambda x, t, default: [x > t],
+    "squareplus": lambda x, b: [(1 + x / mp.sqrt(x * x + b)) / 2],
+    "sparse_plus": lambda x: [0 if x <= -1 else ((x + 1) / 2 if x < 1 else 1)],
+    "sparse_sigmoid": lambda x: [(abs(x) < 1) / mp.mpf(2)],
+}
+KINKS = {"relu": [0.5, 3], "leaky_relu": [0], "sparse_sigmoid": [-1, 1]}
+
+
+def least(name: str, dtype: str, x: float) -> float:
+    """Return the error that underflow alone explains."""
+    subnormal = float(np.finfo(dtype).smallest_subnormal)
+    # exp(u) of the C library is subnormal before the derivative exp(u) (1 - |x| u') is.
+    lost = name == "gelu_tanh" and dtype == "float64"
+    return subnormal * (2 + float(abs(x) * gelu_argument_slope(x)) if lost else 1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_derivative_is_within_4_ulps_of_its_terms(name: str, dtype: str) -> None:
+    x = samples(dtype, 1000 if dtype == "float32" else 300)
+    x = x[~np.isin(x, KINKS.get(name, []))]
+    parameters = PARAMETERS.get(name, ())
+    derivative = _core.activate_gradient(x, np.ones_like(x), name, parameters)
+    assert derivative.dtype == dtype
+    eps = float(np.finfo(dtype).eps)
+    for v, found in zip(x.tolist(), derivative.tolist(), strict=True):
+        terms = [mp.mpf(term) for term in DERIVATIVES[name](mp.mpf(v), *parameters)]
+        ulps = 4.0
+        if name == "celu" and dtype == "float64":  # the rounding of x / alpha, which exp amplifies
+            ulps += abs(v) / parameters[0] / 2
+        error = abs(mp.mpf(found) - mp.fsum(terms)) if np.isfinite(found) else mp.mpf(0)
+        bound = ulps * eps * mp.fsum(map(abs, terms)) + least(name, dtype, v)
+        assert error <= bound, f"{name}'({v}): {float(error / bound):.2f} of the bound"
+        assert np.isfinite(found) or mp.fsum(terms) > np.finfo(dtype).max
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", DEFINITIONS)
+def test_gradient_has_the_same_bits_at_any_place_and_in_place(name: str, dtype: str) -> None:
+    x = samples(dtype, 60)
+    dy = np.cos(x)
+    parameters = PARAMETERS.get(name, ())
+    whole = _core.activate_gradient(x, dy, name, parameters)
+    single = [
+        _core.activate_gradient(x[i : i + 1], dy[i : i + 1], name, parameters)
+        for i in range(len(x))
+    ]
+    assert whole.tobytes() == np.concatenate(single).tobytes()
+    derivative = _core.activate_gradient(x, np.ones_like(x), name, parameters)
+    np.testing.assert_array_equal(whole, dy * derivative)
+    for of_x in (True, False):
+        held = [x.copy(), dy.copy()]
+        out = held[0] if of_x else held[1]
+        assert _core.activate_gradient(held[0], held[1], name, parameters, out=out) is out
+        assert out.tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("value", [INF, -INF, NAN])
+def test_gradient_where_the_derivative_is_zero_is_zero_whatever_dy_is(value: float) -> None:
+    x = np.full(40, -2000, np.float32)
+    for name in ("relu6", "hard_tanh", "tanh", "sigmoid", "exponential", "gelu", "mish"):
+        dx = _core.activate_gradient(x, np.full_like(x, value), name)
+        assert dx.tobytes() == bytes(dx.nbytes)
+
+
+def test_gradient_of_large_arrays_is_split_without_a_trace() -> None:
+    x = np.linspace(-9, 9, 200_001, dtype=np.float32)
+    dy = np.sin(x)
+    whole = _core.activate_gradient(x, dy, "gelu")
+    parts = [
+        _core.activate_gradient(part, of_part, "gelu")
+        for part, of_part in zip(np.array_split(x, 7), np.array_split(dy, 7), strict=True)
+    ]
+    assert whole.tobytes() == np.concatenate(parts).tobytes()
+
+
+def test_gradient_refuses_what_it_cannot_compute() -> None:
+    x = np.ones(4, np.float32)
+    with pytest.raises(ValueError, match=r"dy must have the shape of x, \(4,\), got \(3,\)"):
+        _core.activate_gradient(x, x[:3].copy(), "relu6")
+    with pytest.raises(TypeError, match="dy must have dtype float32, got float64"):
+        _core.activate_gradient(x, x.astype(np.float64), "relu6")  # type: ignore[type-var]
+    with pytest.raises(TypeError, match="dy must be a NumPy array"):
+        _core.activate_gradient(x, [1.0], "relu6")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="dy must be C-contiguous"):
+        _core.activate_gradient(x, np.ones(8, np.float32)[::2], "relu6")
+    shared = np.ones(9, np.float32)
+    with pytest.raises(ValueError, match="out must not overlap dy"):
+        _core.activate_gradient(x, shared[:4], "relu6", out=shared[1:5])
+    with pytest.raises(ValueError, match="out must not overlap x"):
+        _core.activate_gradient(shared[:4], x, "relu6", out=shared[1:5])

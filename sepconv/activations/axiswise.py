@@ -29,8 +29,18 @@ class Axiswise(Builtin):
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             return self.along(x, axis)
 
+    def gradient(self, x: NDArray[Any], y: NDArray[Any], dy: NDArray[Any]) -> NDArray[Any]:
+        with np.errstate(invalid="ignore", over="ignore"):
+            return self.gradient_along(x, y, dy, self._checked_axis(x.ndim))
+
     def along(self, x: NDArray[Any], axis: int) -> NDArray[Any]:
         """Return the activation of `x` along a valid axis."""
+        raise NotImplementedError
+
+    def gradient_along(
+        self, x: NDArray[Any], y: NDArray[Any], dy: NDArray[Any], axis: int
+    ) -> NDArray[Any]:
+        """Return the gradient by `x` of sum(dy * y), y = along(x, axis)."""
         raise NotImplementedError
 
     def _checked_axis(self, ndim: int) -> int:
@@ -59,7 +69,12 @@ class Softmax(Axiswise):
 
     def along(self, x: NDArray[Any], axis: int) -> NDArray[Any]:
         powers = np.exp(_below_maximum(x, axis))
-        return np.asarray(powers / np.sum(powers, axis=axis, keepdims=True))
+        return np.asarray(powers / _sum(powers, axis))
+
+    def gradient_along(
+        self, x: NDArray[Any], y: NDArray[Any], dy: NDArray[Any], axis: int
+    ) -> NDArray[Any]:
+        return np.asarray(y * (dy - _sum(y * dy, axis)))
 
 
 @registry.register("log_softmax")
@@ -75,7 +90,12 @@ class LogSoftmax(Axiswise):
 
     def along(self, x: NDArray[Any], axis: int) -> NDArray[Any]:
         below = _below_maximum(x, axis)
-        return np.asarray(below - np.log(np.sum(np.exp(below), axis=axis, keepdims=True)))
+        return np.asarray(below - np.log(_sum(np.exp(below), axis)))
+
+    def gradient_along(
+        self, x: NDArray[Any], y: NDArray[Any], dy: NDArray[Any], axis: int
+    ) -> NDArray[Any]:
+        return np.asarray(dy - np.exp(y) * _sum(dy, axis))
 
 
 @registry.register("sparsemax")
@@ -96,14 +116,33 @@ class Sparsemax(Axiswise):
 
     def along(self, x: NDArray[Any], axis: int) -> NDArray[Any]:
         values = np.moveaxis(x, axis, -1)
-        falling = -np.sort(-values, axis=-1)
+        prefix_sums, size = self._support(-np.sort(-values, axis=-1))
+        tau = (_sum(prefix_sums, -1) - 1) / size
+        return np.moveaxis(np.maximum(values - tau, 0), -1, axis)
+
+    def gradient_along(
+        self, x: NDArray[Any], y: NDArray[Any], dy: NDArray[Any], axis: int
+    ) -> NDArray[Any]:
+        values, slopes = np.moveaxis(x, axis, -1), np.moveaxis(dy, axis, -1)
+        order = np.argsort(-values, axis=-1, kind="stable")
+        prefix_sums, size = self._support(np.take_along_axis(values, order, axis=-1))
+        below = values - (_sum(prefix_sums, -1) - 1) / size
+        # The maximum of equal numbers has half the slope of each, as in JAX.
+        through = slopes * np.heaviside(below, x.dtype.type(0.5))
+        # The j-th largest value is in the support's prefix sums from the j-th on.
+        places = np.arange(x.shape[axis], dtype=x.dtype)
+        of_tau = np.empty_like(through)
+        np.put_along_axis(of_tau, order, np.maximum(size - places, 0) / size, axis=-1)
+        return np.moveaxis(through - _sum(through, -1) * of_tau, -1, axis)
+
+    def _support(self, falling: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return the prefix sums of `falling`, 0 outside the support, and the support's size."""
         prefix_sums = np.cumsum(falling, axis=-1)
-        counts = np.arange(1, x.shape[axis] + 1, dtype=x.dtype)
+        counts = np.arange(1, falling.shape[-1] + 1, dtype=falling.dtype)
         support = falling - (prefix_sums - 1) / counts > 0
         support[..., :1] = True  # always so, but for rounding above 1e7
-        size = np.sum(support, axis=-1, keepdims=True, dtype=x.dtype)
-        tau = (np.sum(np.where(support, prefix_sums, 0), axis=-1, keepdims=True) - 1) / size
-        return np.moveaxis(np.maximum(values - tau, 0), -1, axis)
+        size = np.sum(support, axis=-1, keepdims=True, dtype=falling.dtype)
+        return np.where(support, prefix_sums, 0), size
 
 
 @registry.register("glu")
@@ -124,6 +163,16 @@ class Glu(Axiswise):
         a, b = np.split(x, 2, axis)
         return np.asarray(a / (1 + np.exp(-b)))
 
+    def gradient_along(
+        self, x: NDArray[Any], y: NDArray[Any], dy: NDArray[Any], axis: int
+    ) -> NDArray[Any]:
+        a, b = np.split(x, 2, axis)
+        power = np.exp(-np.abs(b))
+        by_b = np.asarray(power / np.square(1 + power))
+        # An infinite `a` is not felt through a gate that no longer moves.
+        through_gate = np.where(by_b == 0, 0, dy * a * by_b)
+        return np.concatenate([dy / (1 + np.exp(-b)), through_gate], axis)
+
     def output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
         axis, sizes = self._checked_axis(len(shape)), list(shape)
         size = sizes[axis]
@@ -135,6 +184,10 @@ class Glu(Axiswise):
                 )
             sizes[axis] = size // 2
         return tuple(sizes)
+
+
+def _sum(x: NDArray[Any], axis: int) -> NDArray[Any]:
+    return np.asarray(np.sum(x, axis=axis, keepdims=True))
 
 
 def _below_maximum(x: NDArray[Any], axis: int) -> NDArray[Any]:

@@ -13,6 +13,9 @@ from sepconv.declaration import Declared
 from sepconv.errors import ValidationError, shown
 from sepconv.registry import Registry, unpack
 
+# the gradient by the outputs -> that by the inputs
+Pull = Callable[[Any], NDArray[Any]]
+
 # Keras's layers that are an activation with parameters: the activation's name, and the defaults
 # of the layer where they are not the function's.
 LAYERS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -62,9 +65,15 @@ class Activation(Declared):
         """Return the activation of `x`; further arguments are other parameters for this call."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, x)")
 
-    def vjp(self, x: NDArray[Any]) -> tuple[NDArray[Any], Callable[[NDArray[Any]], NDArray[Any]]]:
-        """Return the activation y of `x`, and the function from the gradient by y to that by x."""
-        raise NotImplementedError(f"{type(self).__name__} must define vjp(self, x)")
+    def vjp(self, x: Any) -> tuple[NDArray[Any], Pull]:
+        """Return the activation y of `x`, and the function from the gradient by y to that by x.
+
+        The gradient by x has the dtype of `x`; that of 16-bit floats is float32.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} has no gradient: define `vjp(self, x)`, which returns the "
+            f"outputs and a function from the gradient by them to that by x"
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Activation):
@@ -78,11 +87,15 @@ class Activation(Declared):
 class Builtin(Activation):
     """An activation of Keras."""
 
+    @property
+    def is_own(self) -> bool:
+        """Whether calls compute what is defined here; a subclass of the user's may not."""
+        return type(self).__call__ is Builtin.__call__
+
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> NDArray[Any]:
         if args or kwargs:
             return type(self)(**{**self.get_config(), **self._bind(args, kwargs)})(x)
-        array = real_array(x)
-        wide = np.ascontiguousarray(array, compute_dtype(array.dtype)).reshape(array.shape)
+        array, wide = _computed(x)
         with np.errstate(over="ignore"):  # eˣ from 12 on is infinite in float16
             return np.asarray(self.compute(wide)).astype(array.dtype, copy=False)
 
@@ -90,16 +103,34 @@ class Builtin(Activation):
         """Return the activation of `x`, C-contiguous, of float32 or float64."""
         raise NotImplementedError
 
+    def vjp(self, x: Any) -> tuple[NDArray[Any], Pull]:
+        if not self.is_own:
+            return Activation.vjp(self, x)
+        array, wide = _computed(x)
+        y = self.compute(wide)
+
+        def pull(dy: Any) -> NDArray[Any]:
+            slopes = np.ascontiguousarray(dy, wide.dtype).reshape(np.shape(dy))
+            return self.gradient(wide, y, slopes)
+
+        with np.errstate(over="ignore"):
+            return y.astype(array.dtype, copy=False), pull
+
+    def gradient(self, x: NDArray[Any], y: NDArray[Any], dy: NDArray[Any]) -> NDArray[Any]:
+        """Return the gradient by `x` of sum(dy * y), y = compute(x); all of one dtype."""
+        raise NotImplementedError
+
 
 class Elementwise(Builtin):
     """An activation of each value alone, computed by the compiled core."""
 
     @property
+    def is_own(self) -> bool:
+        return super().is_own and type(self).compute is Elementwise.compute
+
+    @property
     def elementwise(self) -> bool:
-        # A subclass of the user's may call something else.
-        return type(self).__call__ is Builtin.__call__ and (
-            type(self).compute is Elementwise.compute
-        )
+        return self.is_own
 
     @property
     def core_name(self) -> str:
@@ -114,6 +145,11 @@ class Elementwise(Builtin):
 
         return np.asarray(core.activate(x, self.core_name, self.parameters))
 
+    def gradient(self, x: NDArray[Any], y: NDArray[Any], dy: NDArray[Any]) -> NDArray[Any]:
+        from sepconv import core
+
+        return np.asarray(core.activate_gradient(x, dy, self.core_name, self.parameters))
+
 
 class Function(Activation):
     """A callable of the user's own as an activation. It is taken to keep the shape."""
@@ -124,6 +160,13 @@ class Function(Activation):
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> NDArray[Any]:
         return np.asarray(self.function(x, *args, **kwargs))
 
+    def vjp(self, x: Any) -> tuple[NDArray[Any], Pull]:
+        raise NotImplementedError(
+            f"the activation {shown(self.function)} has no gradient: make it a subclass of "
+            f"`sepconv.activations.Activation` that defines `__call__(self, x)` and "
+            f"`vjp(self, x)`, or take one of the built-in activations"
+        )
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Function) and self.function == other.function
 
@@ -132,6 +175,13 @@ class Function(Activation):
 
     def __repr__(self) -> str:
         return f"Function({shown(self.function)})"
+
+
+def _computed(x: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return `x` as an array, and as it is computed with: C-contiguous, in 32 or 64 bits."""
+    array = real_array(x)
+    wide = np.ascontiguousarray(array, compute_dtype(array.dtype)).reshape(array.shape)
+    return array, wide
 
 
 class ActivationRegistry(Registry[Activation]):

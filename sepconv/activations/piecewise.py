@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+from numpy.typing import NDArray
 
 from sepconv.activations.base import Elementwise, registry
 from sepconv.declaration import Argument, argument
@@ -19,6 +22,9 @@ class Linear(Elementwise):
     """
 
     name = "linear"
+
+    def gradient(self, x: NDArray[Any], y: NDArray[Any], dy: NDArray[Any]) -> NDArray[Any]:
+        return dy
 
 
 @registry.register("relu")

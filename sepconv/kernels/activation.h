@@ -64,8 +64,7 @@ template <class T> struct Formulas {
   static V tanh(V x, P) { return hyperbolic_tangent(x); }
   static V softplus(V x, P) { return positive(x) + softplus_rest(x); }
   static V softsign(V x, P) {
-    constexpr T most = sizeof(T) == 4 ? T(3e38) : T(1e308);  // inf / inf is NaN
-    const V bounded = clip(x, -most, most);
+    const V bounded = clip(x, -largest<T>, largest<T>);  // inf / inf is NaN
     return bounded / (T(1) + absolute(bounded));
   }
   static V exponential(V x, P) { return exp_vector<V>(x); }
@@ -81,12 +80,13 @@ template <class T> struct Formulas {
   }
   static V hard_shrink(V x, P p) { return absolute(x) <= T(p[0]) ? V{} : x; }
   static V threshold(V x, P p) { return x <= T(p[0]) ? splat(T(p[1])) : x; }
+  // From there on b is lost in x * x, which overflows only later.
+  static constexpr T large_root = sizeof(T) == 4 ? T(0x1p62f) : T(0x1p510);
   static V squareplus(V x, P p) {
     const T b = T(p[0]);
-    // x*x overflows long after b stops to matter; for x < 0 the sum cancels, the quotient does not.
-    constexpr T large = sizeof(T) == 4 ? T(0x1p62f) : T(0x1p510);
+    // For x < 0 the sum cancels, the quotient does not.
     const V size = absolute(x);
-    const V root = size < large ? square_root(x * x + b) : size;
+    const V root = size < large_root ? square_root(x * x + b) : size;
     return x < T(0) ? (b / (root - x)) * T(0.5) : x * T(0.5) + root * T(0.5);
   }
   static V sparse_plus(V x, P) {

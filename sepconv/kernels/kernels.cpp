@@ -1,4 +1,5 @@
 // Compiled once per instruction set, with SEPCONV_ISA as the name of its namespace.
+#include "activation_gradient.h"
 #include "channels_first.h"
 #include "channels_last.h"
 
@@ -35,6 +36,8 @@ void fill(Kernels& k) {
   fill_formats<BFloat16>(k.tile[bfloat16]);
   k.activate[float32] = activate<float>;
   k.activate[float64] = activate<double>;
+  k.activate_gradient[float32] = activate_gradient<float>;
+  k.activate_gradient[float64] = activate_gradient<double>;
 }
 
 }  // namespace SEPCONV_ISA

@@ -77,12 +77,15 @@ enum { float32, float64, float16, bfloat16, dtypes };  // of x and y
 enum { channels_last = 0, channels_first = 1 };
 
 typedef void (*Activate)(const Epilogue&, const void* x, void* y, int64_t n);
+typedef void (*ActivateGradient)(const Epilogue&, const void* x, const void* dy, void* dx,
+                                 int64_t n);
 
 struct Kernels {
   const char* isa;
   int vector_bytes;
   TileKernels tile[dtypes][2];  // [dtype][data format]
   Activate activate[2];
+  ActivateGradient activate_gradient[2];
 };
 
 }  // namespace sepconv

@@ -38,6 +38,7 @@ template <> struct Lanes<double> {
 template <class T> using Vec = typename Lanes<T>::vec;
 template <class T> using Mask = typename Lanes<T>::mask;
 template <class T> constexpr int lanes = vector_bytes / int(sizeof(T));
+template <class T> constexpr T largest = T(sizeof(T) == 4 ? __FLT_MAX__ : __DBL_MAX__);
 
 template <class T> SEPCONV_INLINE constexpr T smaller(T a, T b) { return a < b ? a : b; }
 template <class T> SEPCONV_INLINE constexpr T larger(T a, T b) { return a > b ? a : b; }

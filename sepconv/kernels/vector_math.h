@@ -101,6 +101,10 @@ SEPCONV_INLINE Scaled<F64> exp_scaled_low(F64 x) { return exp_scaled(x); }
 template <class V> SEPCONV_INLINE V exp_vector(V x) { return exp_scaled(x).value(); }
 template <class V> SEPCONV_INLINE V exp_low(V x) { return exp_scaled_low(x).value(); }
 
+SEPCONV_INLINE F64 exp_of_quotient(F64 x, double divisor) {
+  return each_lane(x, [divisor](double a) { return __builtin_exp(a / divisor); });
+}
+
 // a / b for a normal b whose reciprocal is normal too, nearly as exact as a division, which takes
 // 16 cycles of AVX-512: an estimate to 2**-14, and what its remainder adds.
 SEPCONV_INLINE F32 quotient(F32 a, F32 b) {
@@ -167,6 +171,10 @@ SEPCONV_INLINE Scaled<F32> exp_of(F64Wide x) {
   const F32 high = __builtin_convertvector(x, F32);
   return exp_of(reduce_exp(exp_range(high), __builtin_convertvector(x - widen(high), F32)));
 }
+SEPCONV_INLINE F32 exp_of_quotient(F32 x, float divisor) {
+  const F64Wide q = widen(x) / double(divisor), low = F64Wide{} - 200, high = F64Wide{} + 200;
+  return exp_of(q < low ? low : (q > high ? high : q)).value();
+}
 // exp(-x**2 / 2).
 SEPCONV_INLINE Scaled<F32> exp_of_square(F32 x) {
 #if defined(__AVX512F__)
@@ -183,11 +191,19 @@ constexpr float normal_tail[] = {
     0.4720532069f,    -0.09670346682f,   0.01399959701f,   0.0285999781f,
     -0.03219728582f,  0.01794020928f,    -0.005004289206f, -0.0003036946481f,
     0.0006927179f,    -6.076921208e-5f,  -7.169087057e-5f};  // 2**-29.1
+SEPCONV_INLINE F32 normal_tail_over_exp(F32 z) {
+  return quotient(polynomial(normal_tail, quotient(z - 4.f, z + 4.f)), 1.f + z);
+}
 SEPCONV_INLINE F32 times_normal_cdf(F32 x) {
   const F32 z = at_most<float>(absolute(x), splat(14.6f));
-  const F32 g = quotient(polynomial(normal_tail, quotient(z - 4.f, z + 4.f)), 1.f + z);
   // For x > 0 the value is x less what it is for -x.
-  return at_least<float>(x, F32{}) - exp_of_square(z).times(z * g);
+  return at_least<float>(x, F32{}) - exp_of_square(z).times(z * normal_tail_over_exp(z));
+}
+// P(N(0, 1) <= -size) - size * density(size): the slope of x * P(N(0, 1) <= x) at -size.
+constexpr double normal_density_at_0 = 0.39894228040143267794;
+SEPCONV_INLINE F32 normal_cdf_and_slope(F32 size) {
+  const F32 z = at_most<float>(size, splat(14.6f));
+  return exp_of_square(z).times(normal_tail_over_exp(z) - z * float(normal_density_at_0));
 }
 // A double and what rounding to it left over. Where long double is no wider, the rest is lost and
 // far tails are less accurate.
@@ -202,6 +218,17 @@ SEPCONV_INLINE F64 times_normal_cdf(F64 x) {
     constexpr double slope = -1.1283791670955126;  // of erfc: times exp(-z**2)
     const double rest = z.high > 0 ? slope * __builtin_exp(-z.high * z.high) * z.low : 0;
     return bounded * 0.5 * (__builtin_erfc(z.high) + rest);
+  });
+}
+
+SEPCONV_INLINE F64 normal_cdf_and_slope(F64 size) {
+  return each_lane(size, [](double a) {
+    const double bounded = a > 40 ? 40 : a;
+    const Split64 z = Split64::of(bounded * 0.70710678118654752440L);
+    const Split64 half_square = Split64::of(bounded * 0.5L * bounded);
+    const double density = __builtin_exp(-half_square.high) * (1 - half_square.low);
+    const double rest = -1.1283791670955126 * density * z.low;  // erfc's slope times what z lost
+    return 0.5 * (__builtin_erfc(z.high) + rest) - normal_density_at_0 * bounded * density;
   });
 }
 
