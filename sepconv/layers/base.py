@@ -253,7 +253,7 @@ class Layer(Operation):
             )
         self._prepare(inputs)
         outputs = self.symbolic_call(inputs, *args, **kwargs)
-        self._record(inputs, outputs)
+        self._record(inputs, outputs, kwargs)
         return outputs
 
     def _prepare(self, inputs: Any) -> None:

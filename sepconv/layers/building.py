@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sepconv.errors import ValidationError
-from sepconv.layers.symbolic import flat
+from sepconv.layers.structure import flat
 
 if TYPE_CHECKING:
     from sepconv.layers.base import Layer

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sepconv.arrays import compute_dtype
 from sepconv.errors import ValidationError
 from sepconv.layers import losses
+from sepconv.layers.structure import flat, mapped
 from sepconv.layers.variable import Variable, widened
 
 if TYPE_CHECKING:
@@ -36,21 +37,30 @@ class Pullback:
         """Return (dx, gradients) of sum(dy * outputs) plus the call's activity penalty.
 
         Arguments:
-            dy: of the outputs' shape; a list of such arrays for several outputs.
+            dy: of the outputs' shape; for several outputs in their list or dict. None is zeros.
             input_gradient: whether dx is wanted; without it dx is None, and cheaper.
 
         Returns:
             dx in the inputs' form, and {variable: array} for each weight that is trainable.
         """
-        if isinstance(self._outputs, list):
-            dy = [_fitting(one, y) for one, y in zip(dy, self._outputs, strict=True)]
-        else:
+        if isinstance(self._outputs, np.ndarray):
             dy = self._with_activity(_fitting(dy, self._outputs))
+        else:
+            given = iter(self._in_order(dy))
+            dy = mapped(lambda y: _fitting(next(given), y), self._outputs)
         dx, gradients = self._pull(dy, input_gradient)
         wanted = {id(variable) for variable in self._layer.trainable_weights}
         return (dx if input_gradient else None), {
             variable: gradient for variable, gradient in gradients.items() if id(variable) in wanted
         }
+
+    def _in_order(self, dy: Any) -> list[Any]:
+        given, needed = flat(dy), len(flat(self._outputs))
+        if len(given) != needed:
+            raise ValidationError(
+                f"a pullback takes {needed} gradients, one for each output, got {len(given)}"
+            )
+        return given
 
     def _with_activity(self, dy: NDArray[Any]) -> NDArray[Any]:
         regularizer = self._layer._activity_regularizer
@@ -80,6 +90,8 @@ def vjp(layer: Layer, inputs: Any, training: bool) -> tuple[Any, Pullback]:
 
 def _fitting(dy: Any, outputs: NDArray[Any]) -> NDArray[Any]:
     """Return `dy` as a C-contiguous array of the outputs' shape, in at least float32."""
+    if dy is None:
+        return np.zeros(outputs.shape, compute_dtype(outputs.dtype))
     found = np.ascontiguousarray(dy, compute_dtype(outputs.dtype))
     if np.shape(dy) != outputs.shape:
         raise ValidationError(

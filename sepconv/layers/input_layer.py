@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from sepconv import dtypes
+from sepconv.arrays import FLOATS, float_dtype, real_array
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError
 from sepconv.layers.base import Layer
@@ -95,6 +98,16 @@ class InputLayer(Layer):
         # `dtype` is here the dtype of arrays that come in, not a policy.
         super()._use_policy(dtypes.get(None))
         self.__dict__["dtype"] = policy
+        self._input_dtype = float_dtype(policy) if policy in FLOATS else np.dtype(policy)
+
+    def convert(self, inputs: Any) -> Any:
+        """Return `inputs` as an array of the input's dtype, which may be one of ints."""
+        if self._input_dtype.kind not in "iub":
+            return super().convert(inputs)
+        array = np.asarray(inputs)
+        if array.dtype.kind not in "iubf":
+            real_array(inputs)  # which says what is wrong
+        return np.require(array, self._input_dtype, ["C", "A"])
 
     def call(self, inputs: Any) -> Any:
         """Return `inputs`."""

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sepconv.layers.base import Layer
 
 
 class _Calls(threading.local):
@@ -19,3 +24,15 @@ under_way = _Calls()
 def of(layer: object) -> list[Any] | None:
     """Return the losses that a call of `layer` in this thread is gathering, None outside one."""
     return next((losses for owner, losses in reversed(under_way.stack) if owner is layer), None)
+
+
+@contextmanager
+def kept(layer: Layer, again: bool) -> Iterator[None]:
+    """Let a call add its losses to those of the layer's call before, when there is one.
+
+    A layer that stands twice in a network has the losses of both calls.
+    """
+    before = [(inner, inner._losses) for inner in layer._flatten()] if again else []
+    yield
+    for inner, earlier in before:
+        inner.__dict__["_losses"] = earlier + inner._losses

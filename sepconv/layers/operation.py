@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from sepconv.declaration import Argument, Declared, argument
 from sepconv.layers.rules import Name
-from sepconv.layers.symbolic import Node, SymbolicTensor, flat
+from sepconv.layers.symbolic import Node, SymbolicTensor
 from sepconv.rules import Nullable
 
 
@@ -61,8 +62,8 @@ class Operation(Declared):
             )
         return self._inbound_nodes[0]
 
-    def _record(self, inputs: Any, outputs: Any) -> None:
-        self._inbound_nodes.append(Node(self, flat(inputs), flat(outputs)))
+    def _record(self, inputs: Any, outputs: Any, kwargs: Mapping[str, Any] | None = None) -> None:
+        self._inbound_nodes.append(Node(self, inputs, outputs, kwargs))
 
 
 def _alone(tensors: list[SymbolicTensor]) -> Any:

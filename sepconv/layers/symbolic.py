@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sepconv.layers.rules import Shape, standardize_shape
+from sepconv.layers.structure import flat
 
 if TYPE_CHECKING:
     from sepconv.layers.operation import Operation
@@ -30,6 +31,7 @@ class SymbolicTensor:
         self.dtype = dtype
         self.name = name
         self.node: Node | None = None  # the call this is an output of
+        self.index = 0  # among the outputs of that call
 
     @property
     def ndim(self) -> int:
@@ -45,29 +47,36 @@ class SymbolicTensor:
 
 
 class Node:
-    """One call of an operation on symbolic tensors: an edge of the graph."""
+    """One call of an operation on symbolic tensors: an edge of the graph.
+
+    Arguments:
+        operation: what was called.
+        arguments: the tensors it was called on, in the structure in which they were given.
+        outputs: the tensors it returned, likewise.
+        kwargs: what else the call was given, such as `training`.
+    """
 
     def __init__(
         self,
         operation: Operation,
-        inputs: list[SymbolicTensor],
-        outputs: list[SymbolicTensor],
+        arguments: Any,
+        outputs: Any,
+        kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         self.operation = operation
-        self.inputs = inputs
-        self.outputs = outputs
-        for output in outputs:
-            output.node = self
+        self.arguments = arguments
+        self.kwargs = {name: value for name, value in (kwargs or {}).items() if value is not None}
+        self.inputs: list[SymbolicTensor] = flat(arguments)
+        self.outputs: list[SymbolicTensor] = flat(outputs)
+        for index, output in enumerate(self.outputs):
+            output.node, output.index = self, index
 
 
 def is_symbolic(value: Any) -> bool:
-    """Tell whether `value` is a symbolic tensor, or a list or tuple that holds one."""
-    if isinstance(value, SymbolicTensor):
-        return True
+    """Tell whether `value` is a symbolic tensor, or a list, tuple or dict that holds one."""
     # The first item decides: lists of lists of numbers are not searched on every call.
-    return isinstance(value, (list, tuple)) and bool(value) and isinstance(value[0], SymbolicTensor)
-
-
-def flat(value: Any) -> list[Any]:
-    """Return one tensor as a list of one, and a list or tuple as a list."""
-    return list(value) if isinstance(value, (list, tuple)) else [value]
+    if isinstance(value, dict):
+        value = next(iter(value.values()), None)
+    elif isinstance(value, (list, tuple)):
+        value = value[0] if value else None
+    return isinstance(value, SymbolicTensor)

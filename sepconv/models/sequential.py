@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 
 from sepconv.errors import ValidationError, shown
 from sepconv.layers import building
 from sepconv.layers.base import Layer
-from sepconv.layers.gradients import Gradients, Pull, add_gradients
 from sepconv.layers.input_layer import InputLayer
-from sepconv.layers.rules import Shape, standardize_shape
+from sepconv.layers.rules import standardize_shape
 from sepconv.layers.symbolic import SymbolicTensor
+from sepconv.models.network import Network
+from sepconv.models.program import LayerCall, Program
 from sepconv.models.registry import deserialize, registry, serialize
-from sepconv.rules import Count
 
 
 @registry.register()
-class Sequential(Layer):
+class Sequential(Network):
     """A stack of layers, each of one input and one output.
 
     With an `Input` first, or once it was called, it is built as layers are added.
@@ -39,8 +38,6 @@ class Sequential(Layer):
     ['separable_conv1d', 'separable_conv1d_1']
     """
 
-    _locks_state = False
-
     def __init__(
         self,
         layers: Iterable[Layer | SymbolicTensor] | None = None,
@@ -50,6 +47,7 @@ class Sequential(Layer):
     ) -> None:
         super().__init__(trainable=trainable, name=name, **kwargs)
         self._outputs: SymbolicTensor | None = None  # of the last layer
+        self._chain: Program | None = None
         for layer in layers or ():
             self.add(layer)
 
@@ -124,6 +122,7 @@ class Sequential(Layer):
 
     def _connect(self, layers: Sequence[Layer]) -> None:
         """Call the topmost `layers` on the output so far, which builds them, if there is one."""
+        self._chain = None
         for layer in layers:
             if isinstance(layer, InputLayer):
                 self._outputs = layer.output
@@ -138,6 +137,10 @@ class Sequential(Layer):
 
     # --- calling -------------------------------------------------------------------------------
 
+    def convert(self, inputs: Any) -> Any:
+        """Return `inputs` as an array as the first layer takes it."""
+        return self._layers[0].convert(inputs) if self._layers else super().convert(inputs)
+
     def _prepare(self, inputs: Any) -> None:
         if not self.built:
             with self._lock:
@@ -146,113 +149,37 @@ class Sequential(Layer):
                     self.build((None, *building.shape_of(inputs)[1:]))
         super()._prepare(inputs)
 
-    def call(self, inputs: Any, training: bool | None = None) -> Any:
-        """Return the output of the last layer, with weights that were all set at one time."""
-        version = self._version
-        if version is not None:
-            outputs = self._run(inputs, training)
-            if self._version is version:
-                return outputs
-        with self._lock:  # weights were replaced meanwhile: once more, without them changing
-            return self._run(inputs, training)
+    def _program(self) -> Program:
+        program = self._chain
+        if program is None:
+            calls: list[LayerCall] = [
+                (layer, slot, slot + 1, {}) for slot, layer in enumerate(self.layers)
+            ]
+            program = self._chain = Program(calls, [0], [len(calls)])
+        return program
 
-    def _run(self, inputs: Any, training: bool | None) -> Any:
-        for layer in self.layers:
-            inputs = layer(inputs, training=training)
-        return inputs
+    def _arranged(self, inputs: Any) -> Any:
+        return inputs if isinstance(inputs, (np.ndarray, SymbolicTensor)) else np.asarray(inputs)
 
-    def call_vjp(self, inputs: Any, training: bool) -> tuple[Any, Pull]:
-        pullbacks = []
-        for layer in self.layers:
-            inputs, pullback = layer.vjp(inputs, training=training)
-            pullbacks.append(pullback)
-
-        def pull(dy: Any, input_gradient: bool) -> tuple[Any, Gradients]:
-            found: Gradients = {}
-            for number in reversed(range(len(pullbacks))):
-                dy, gradients = pullbacks[number](dy, input_gradient=number > 0 or input_gradient)
-                add_gradients(found, gradients)
-            return dy, found
-
-        return inputs, pull
-
-    def predict(
-        self,
-        x: ArrayLike,
-        batch_size: int = 32,
-        progress: Callable[[int, int], object] | None = None,
-    ) -> NDArray[Any]:
-        """Return the outputs for `x`, computed `batch_size` samples at a time.
-
-        Beside the outputs it takes memory for one batch; `x` may be memory-mapped.
-
-        Arguments:
-            x: array of (samples, ...).
-            batch_size: samples at a time.
-            progress: called with (samples done, samples in all) after each batch.
-        """
-        batch_size = Count().normalise(batch_size, "batch_size")
-        samples = x if isinstance(x, np.ndarray) else np.asarray(x)
-        if samples.ndim == 0 or not len(samples):
-            return np.asarray(self(samples))
-        outputs: NDArray[Any] | None = None
-        for start in range(0, len(samples), batch_size):
-            batch = self(samples[start : start + batch_size])
-            if outputs is None:
-                outputs = np.empty((len(samples), *batch.shape[1:]), batch.dtype)
-            outputs[start : start + len(batch)] = batch
-            if progress is not None:
-                progress(start + len(batch), len(samples))
-        assert outputs is not None
-        return outputs
-
-    def compute_output_shape(self, input_shape: Any) -> Shape:
-        """Return the shape of the last layer's output."""
-        for layer in self.layers:
-            input_shape = layer.compute_output_shape(input_shape)
-        return standardize_shape(input_shape)
-
-    @property
-    def inputs(self) -> list[SymbolicTensor]:
-        """The symbolic input, in a list."""
-        self._known("inputs")
-        return [self._layers[0].output]
-
-    @property
-    def outputs(self) -> list[SymbolicTensor]:
-        """The symbolic output, in a list."""
-        return [self._known("outputs")]
+    def _joined(self, outputs: list[Any]) -> Any:
+        return outputs[0]
 
     @property
     def input(self) -> SymbolicTensor:
         """The symbolic input."""
-        return self.inputs[0]
+        self._known("inputs")
+        found: SymbolicTensor = self._layers[0].output
+        return found
 
     @property
     def output(self) -> SymbolicTensor:
         """The symbolic output."""
-        return self.outputs[0]
-
-    @property
-    def input_shape(self) -> Shape:
-        self._known("input shape")
-        return self.inputs[0].shape
-
-    @property
-    def output_shape(self) -> Shape:
-        return self._known("output shape").shape
+        return self._known("outputs")
 
     def _known(self, what: str) -> SymbolicTensor:
         if not self.built or self._outputs is None:
-            verb = "have" if what.endswith("s") else "has"
-            raise AttributeError(f"Sequential model '{self.name}' {verb} no defined {what} yet.")
+            raise AttributeError(f"Sequential model '{self.name}' has no defined {what} yet.")
         return self._outputs
-
-    def summary(self, print_fn: Callable[[str], object] = print, line_length: int = 88) -> None:
-        """Print a table of the layers, their output shapes and numbers of parameters."""
-        from sepconv.models.summary import rendered
-
-        print_fn(rendered(self, line_length))
 
     # --- configs and copies ----------------------------------------------------------------------
 

@@ -14,10 +14,10 @@ from rich.table import Table
 if TYPE_CHECKING:
     from sepconv.layers.base import Layer
     from sepconv.layers.variable import Variable
-    from sepconv.models.sequential import Sequential
+    from sepconv.models.network import Network
 
 
-def rendered(model: Sequential, line_length: int) -> str:
+def rendered(model: Network, line_length: int) -> str:
     """Return the table of a network's layers, in at most `line_length` columns."""
     table = Table("Layer (type)", "Output Shape", width=line_length, show_lines=True)
     table.add_column("Param #", justify="right")

@@ -1,0 +1,195 @@
+"""Program: the calls of a network in an order in which they can run, forwards and back.
+
+Tensors are numbered: a program's slots hold their values, each only until its last use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sepconv.errors import ValidationError
+from sepconv.layers import losses
+from sepconv.layers.base import Layer
+from sepconv.layers.gradients import Gradients, Pull, Pullback, add_gradients
+from sepconv.layers.structure import flat, mapped, packed
+
+
+class Step(NamedTuple):
+    """One call of a layer."""
+
+    layer: Layer
+    source: Any  # a slot, or a structure of slots
+    target: Any  # likewise
+    kwargs: dict[str, Any]  # such as `training`
+    again: bool  # whether an earlier step calls the same layer
+    freed: tuple[int, ...]  # slots that nobody reads after this step
+
+
+LayerCall = tuple[Layer, Any, Any, dict[str, Any]]  # the first four fields of a step
+Call = Callable[[Step, Any], Any]  # the outputs of a step for its inputs
+
+
+class Program:
+    """Calls of layers, in order.
+
+    Arguments:
+        calls: (layer, slots it reads, slots it fills, keyword arguments), in order.
+        inputs: the slots that are given.
+        outputs: the slots that are returned.
+    """
+
+    def __init__(
+        self,
+        calls: Iterable[LayerCall],
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+    ) -> None:
+        self.inputs = list(inputs)
+        self.outputs = list(outputs)
+        told = _with_uses(list(calls), set(outputs))
+        self.steps: dict[bool | None, list[Step]] = {
+            training: [_training(step, training) for step in told]
+            for training in (None, False, True)
+        }
+        self._size = 1 + max([*inputs, *outputs, *(s for step in told for s in flat(step.target))])
+
+    def through(self, values: Iterable[Any], training: bool | None, call: Call) -> list[Any]:
+        """Return the values of the outputs when `call` makes each step's outputs."""
+        slots: list[Any] = [None] * self._size
+        for slot, value in zip(self.inputs, values, strict=True):
+            slots[slot] = value
+        for step in self.steps[training]:
+            source, target = step.source, step.target
+            x = slots[source] if type(source) is int else mapped(slots.__getitem__, source)
+            y = call(step, x)
+            if type(target) is int:
+                slots[target] = y
+            else:
+                for slot, value in zip(flat(target), flat(y), strict=True):
+                    slots[slot] = value
+            for slot in step.freed:
+                slots[slot] = None
+        return [slots[slot] for slot in self.outputs]
+
+    def run(self, arrays: Iterable[Any], training: bool | None) -> list[Any]:
+        """Return the outputs for arrays; `training=None` leaves it to what each call was given."""
+        return self.through(arrays, training, _called)
+
+    def specs(self, tensors: Iterable[Any]) -> list[Any]:
+        """Return the symbolic outputs for symbolic tensors, and record nothing."""
+        return self.through(tensors, None, lambda step, x: step.layer.symbolic_call(x))
+
+    def vjp(self, arrays: Sequence[Any], training: bool) -> tuple[list[Any], Pull]:
+        """Return the outputs and a function from their gradients to those of inputs and weights."""
+        pullbacks: list[Pullback] = []
+
+        def call(step: Step, x: Any) -> Any:
+            _refuse_kwargs(step)
+            with losses.kept(step.layer, step.again):
+                y, pullback = step.layer.vjp(x, training=training)
+            pullbacks.append(pullback)
+            return y
+
+        outputs = self.through(arrays, training, call)
+        shapes = [(np.shape(x), getattr(x, "dtype", None)) for x in arrays]
+
+        def pull(dys: list[Any], input_gradient: bool) -> tuple[Any, Gradients]:
+            slots, found = self._pulled(pullbacks, dys, input_gradient)
+            if not input_gradient:
+                return None, found
+            dxs = [slots[slot] for slot in self.inputs]
+            return [_or_zeros(dx, *of) for dx, of in zip(dxs, shapes, strict=True)], found
+
+        return outputs, pull
+
+    def _pulled(
+        self, pullbacks: list[Pullback], dys: list[Any], input_gradient: bool
+    ) -> tuple[list[Any], Gradients]:
+        """Return the gradients of the slots that are left, and of the weights."""
+        slots: list[Any] = [None] * self._size
+        found: Gradients = {}
+        for slot, dy in zip(self.outputs, dys, strict=True):
+            _add(slots, slot, dy)
+        steps = list(zip(self.steps[None], pullbacks, self._wanted(input_gradient), strict=True))
+        for step, pullback, (wanted, below) in reversed(steps):
+            targets = flat(step.target)
+            dy = [slots[slot] for slot in targets]
+            for slot in targets:
+                slots[slot] = None
+            if not wanted or all(one is None for one in dy):
+                continue
+            dx, gradients = pullback(packed(step.target, dy), input_gradient=below)
+            add_gradients(found, gradients)
+            if below and dx is not None:
+                for slot, one in zip(flat(step.source), flat(dx), strict=True):
+                    _add(slots, slot, one)
+        return slots, found
+
+    def _wanted(self, input_gradient: bool) -> list[tuple[bool, bool]]:
+        """Tell for each step whether its gradients are wanted, and whether those below are."""
+        alive = set(self.inputs) if input_gradient else set()
+        told = []
+        for step in self.steps[None]:
+            below = any(slot in alive for slot in flat(step.source))
+            wanted = below or bool(step.layer.trainable_weights)
+            if wanted:
+                alive.update(flat(step.target))
+            told.append((wanted, below))
+        return told
+
+
+def _called(step: Step, x: Any) -> Any:
+    if step.again:
+        with losses.kept(step.layer, True):
+            return step.layer(x, **step.kwargs)
+    return step.layer(x, **step.kwargs)
+
+
+def _with_uses(calls: list[LayerCall], outputs: set[int]) -> list[Step]:
+    """Return the steps, each with the slots that nobody reads after it."""
+    last: dict[int, int] = {}
+    for number, (_, source, target, _) in enumerate(calls):
+        for slot in (*flat(source), *flat(target)):
+            last[slot] = number
+    freed: list[list[int]] = [[] for _ in calls]
+    for slot, number in last.items():
+        if slot not in outputs:
+            freed[number].append(slot)
+    seen: set[int] = set()
+    steps = []
+    for (layer, source, target, kwargs), slots in zip(calls, freed, strict=True):
+        steps.append(Step(layer, source, target, kwargs, id(layer) in seen, tuple(slots)))
+        seen.add(id(layer))
+    return steps
+
+
+def _training(step: Step, training: bool | None) -> Step:
+    """Return the step as a call of the network with `training` makes it; as in Keras, that wins."""
+    if training is None or not step.layer._takes_training:
+        return step
+    return step._replace(kwargs={**step.kwargs, "training": training})
+
+
+def _refuse_kwargs(step: Step) -> None:
+    other = [name for name in step.kwargs if name != "training"]
+    if other:
+        raise ValidationError(
+            f"layer '{step.layer.name}' was called with `{other[0]}=`: such a call has no gradients"
+        )
+
+
+def _add(slots: list[Any], slot: int, gradient: Any) -> None:
+    if gradient is not None:
+        slots[slot] = gradient if slots[slot] is None else slots[slot] + gradient
+
+
+def _or_zeros(dx: Any, shape: tuple[int, ...], dtype: Any) -> NDArray[Any] | None:
+    """Return `dx`; zeros for a float input that no output depends on, None for integers."""
+    if dx is None and dtype is not None and dtype.kind not in "iub":
+        return np.zeros(shape, np.float64 if dtype.itemsize > 4 else np.float32)
+    gradient: NDArray[Any] | None = dx
+    return gradient
