@@ -19,9 +19,19 @@ __version__ = "0.1.0"
 
 # public name -> the module that holds it
 _HOMES = {
+    "AveragePooling1D": "sepconv.layers",
+    "Cropping1D": "sepconv.layers",
+    "Flatten": "sepconv.layers",
+    "GlobalAveragePooling1D": "sepconv.layers",
+    "GlobalMaxPooling1D": "sepconv.layers",
     "Input": "sepconv.layers",
+    "MaxPooling1D": "sepconv.layers",
+    "Permute": "sepconv.layers",
+    "Reshape": "sepconv.layers",
     "SeparableConv1D": "sepconv.layers",
     "Sequential": "sepconv.models",
+    "UpSampling1D": "sepconv.layers",
+    "ZeroPadding1D": "sepconv.layers",
     "dump": "sepconv.config",
     "get_num_threads": "sepconv.core",
     "kernel_info": "sepconv.core",
@@ -43,9 +53,19 @@ _MODULES = (
 )
 
 __all__ = [
+    "AveragePooling1D",
+    "Cropping1D",
+    "Flatten",
+    "GlobalAveragePooling1D",
+    "GlobalMaxPooling1D",
     "Input",
+    "MaxPooling1D",
+    "Permute",
+    "Reshape",
     "SeparableConv1D",
     "Sequential",
+    "UpSampling1D",
+    "ZeroPadding1D",
     "__version__",
     "dump",
     "get_num_threads",
@@ -70,7 +90,20 @@ if TYPE_CHECKING:
     )
     from sepconv.config import dump, load
     from sepconv.core import get_num_threads, kernel_info, set_num_threads
-    from sepconv.layers import Input, SeparableConv1D
+    from sepconv.layers import (
+        AveragePooling1D,
+        Cropping1D,
+        Flatten,
+        GlobalAveragePooling1D,
+        GlobalMaxPooling1D,
+        Input,
+        MaxPooling1D,
+        Permute,
+        Reshape,
+        SeparableConv1D,
+        UpSampling1D,
+        ZeroPadding1D,
+    )
     from sepconv.models import Sequential
     from sepconv.registry import register
 

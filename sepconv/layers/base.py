@@ -20,7 +20,7 @@ from sepconv.layers.input_spec import InputSpec
 from sepconv.layers.keras2 import without_keras2_keys
 from sepconv.layers.locks import LayerLock
 from sepconv.layers.operation import Operation
-from sepconv.layers.rules import Policy, Shape
+from sepconv.layers.rules import Policy, Shape, standardize_shape
 from sepconv.layers.symbolic import SymbolicTensor, is_symbolic
 from sepconv.layers.variable import Variable, widened
 from sepconv.rules import Flag
@@ -267,6 +267,13 @@ class Layer(Operation):
                 self.build(building.shape_of(inputs))
         if self.input_spec is not None:  # which building made stricter
             self.input_spec.check(inputs.shape, self)
+
+    def _suitable(self, input_shape: Any) -> Shape:
+        """Return `input_shape` as a tuple, if it suits `input_spec`."""
+        shape = standardize_shape(input_shape)
+        if self.input_spec is not None:
+            self.input_spec.check(shape, self)
+        return shape
 
     # --- what is derived from weights ----------------------------------------------------------
 

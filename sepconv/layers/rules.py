@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sepconv import dtypes
@@ -160,3 +161,8 @@ def standardize_shape(shape: Any) -> Shape:
                 f"Cannot convert {shown(sizes)} to a shape. Negative dimensions are not allowed."
             )
     return tuple(None if size is None else int(size) for size in sizes)
+
+
+def sizes(shape: Sequence[int | None]) -> tuple[int, ...]:
+    """Return the shape of an array, whose sizes are all known."""
+    return tuple(size for size in shape if size is not None)

@@ -1,0 +1,169 @@
+"""Every layer beside Keras's: what test_layers_parity.py and test_layers_contract.py run over.
+
+To add a layer, append its cases as a family of its own, and the family to CASES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Rng = np.random.Generator
+
+
+def normal(rng: Rng, shape: tuple[int, ...]) -> NDArray[Any]:
+    return rng.standard_normal(shape).astype(np.float32)
+
+
+def with_ties(rng: Rng, shape: tuple[int, ...]) -> NDArray[Any]:
+    return rng.integers(-2, 3, shape).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer, and the inputs it is called on.
+
+    Arguments:
+        layer: the name of its class, here and in Keras.
+        config: its arguments.
+        shape: of the input, the batch included; a list of shapes for several inputs; None for a
+            layer that is not called.
+        roundings: how far an output may lie from the exact one, in units of u * max|y|: the
+            rounded operations on the longest way to it, times what cancellation makes of their
+            errors. 0 for a layer that computes nothing.
+        gradient_roundings: the same for gradients.
+        draw: makes an input.
+        smooth: whether it has a derivative wherever the inputs may lie.
+        training: whether it does something else in training, and always the same.
+        oracle: the dtype in which Keras computes it in a float64 layer.
+        differs: the keys of its config that Keras writes in another way.
+    """
+
+    layer: str
+    config: dict[str, Any] = field(default_factory=dict)
+    shape: Any = (3, 10, 6)
+    roundings: float = 0
+    gradient_roundings: float = 0
+    draw: Callable[[Rng, tuple[int, ...]], NDArray[Any]] = normal
+    smooth: bool = True
+    training: bool = False
+    oracle: str = "float64"
+    differs: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        told = ",".join(f"{key}={value}" for key, value in self.config.items())
+        return f"{self.layer}({told})".replace(" ", "")
+
+    @property
+    def several(self) -> bool:
+        return isinstance(self.shape, list)
+
+    @property
+    def shapes(self) -> list[tuple[int, ...]]:
+        return self.shape if self.several else [self.shape]
+
+    def inputs(self, seed: int = 0) -> Any:
+        """Return float32 values: an array, or a list of them."""
+        rng = np.random.default_rng(seed)
+        drawn = [self.draw(rng, shape) for shape in self.shapes]
+        return drawn if self.several else drawn[0]
+
+
+# An output of K=3 taps and C*M=6 or 12 products: fewer than 20 roundings, and sum|x||w| is below
+# 8 times the largest output. A gradient by a weight sums 3*10 terms of 3 factors.
+SEPARABLE_CONV1D = [
+    Case("SeparableConv1D", {"filters": 4, "kernel_size": 3}, roundings=160,
+         gradient_roundings=400),
+    Case("SeparableConv1D", {"filters": 4, "kernel_size": 3, "depth_multiplier": 2,
+                             "strides": 2, "padding": "same", "use_bias": False},
+         roundings=160, gradient_roundings=400),
+    Case("SeparableConv1D", {"filters": 4, "kernel_size": 3, "dilation_rate": 2,
+                             "data_format": "channels_first"},
+         shape=(3, 6, 10), roundings=160, gradient_roundings=400),
+]  # fmt: skip
+
+INPUT = [
+    Case("InputLayer", {"shape": (10, 12)}, shape=None),
+    Case("InputLayer", {"batch_shape": (4, None, 2), "dtype": "int32"}, shape=None),
+]
+
+FLATTEN = [
+    Case("Flatten"),
+    Case("Flatten", {"data_format": "channels_first"}),
+    Case("Flatten", {"data_format": "channels_first"}, shape=(3, 2, 4, 5)),
+    Case("Flatten", shape=(3,)),
+]
+RESHAPE = [
+    Case("Reshape", {"target_shape": (6, 10)}),
+    Case("Reshape", {"target_shape": (-1, 4)}),
+    Case("Reshape", {"target_shape": (60,)}),
+    Case("Reshape", {"target_shape": (2, -1, 3), "dtype": "mixed_float16"}),
+    Case("Permute", {"dims": (2, 1)}),
+    Case("Permute", {"dims": (3, 1, 2)}, shape=(2, 3, 4, 5)),
+]
+# The gradient of a repeated step is a sum of `size` terms.
+OVER_TIME = [
+    Case("ZeroPadding1D"),
+    Case("ZeroPadding1D", {"padding": (2, 0)}),
+    Case("ZeroPadding1D", {"padding": (0, 3), "data_format": "channels_first"}),
+    Case("Cropping1D"),
+    Case("Cropping1D", {"cropping": 2}),
+    Case("Cropping1D", {"cropping": (0, 3)}),
+    Case("Cropping1D", {"cropping": (3, 0)}),
+    Case("UpSampling1D", gradient_roundings=2),
+    Case("UpSampling1D", {"size": 5}, gradient_roundings=8),
+]
+
+# The maximum rounds nothing; its gradient sums as many windows as an input step lies in.
+MAX_POOLING = [
+    Case("MaxPooling1D"),
+    Case("MaxPooling1D", {"pool_size": 3, "strides": 1}, gradient_roundings=3),
+    Case("MaxPooling1D", {"pool_size": 4, "strides": 3, "padding": "same"}, gradient_roundings=2),
+    Case("MaxPooling1D", {"pool_size": 2, "strides": 5, "padding": "same"}),
+    Case("MaxPooling1D", {"pool_size": 7, "strides": 2, "padding": "same"}, gradient_roundings=4),
+    Case("MaxPooling1D", {"pool_size": 12, "padding": "same"}),
+    Case("MaxPooling1D", {"pool_size": 3, "data_format": "channels_first"}, shape=(3, 6, 10)),
+    Case("MaxPooling1D", {"pool_size": 3, "strides": 2, "padding": "same"}, draw=with_ties,
+         smooth=False, gradient_roundings=2),
+    Case("GlobalMaxPooling1D"),
+    Case("GlobalMaxPooling1D", {"keepdims": True}),
+    Case("GlobalMaxPooling1D", {"data_format": "channels_first"}),
+    Case("GlobalMaxPooling1D", {"data_format": "channels_first", "keepdims": True}),
+    Case("GlobalMaxPooling1D", draw=with_ties, smooth=False, gradient_roundings=1),
+]  # fmt: skip
+# A mean of n values: n - 1 additions and a division; sum|x|/n is below 4 times the largest mean.
+AVERAGE_POOLING = [
+    Case("AveragePooling1D", {"pool_size": 2}, roundings=8, gradient_roundings=1),
+    Case("AveragePooling1D", {"pool_size": 3, "strides": 1}, roundings=12, gradient_roundings=4),
+    Case("AveragePooling1D", {"pool_size": 4, "strides": 3, "padding": "same"}, roundings=16,
+         gradient_roundings=4),
+    Case("AveragePooling1D", {"pool_size": 7, "strides": 2, "padding": "same"}, roundings=28,
+         gradient_roundings=8),
+    Case("AveragePooling1D", {"pool_size": 3, "padding": "same", "data_format": "channels_first"},
+         shape=(3, 6, 10), roundings=12, gradient_roundings=4),
+    Case("GlobalAveragePooling1D", roundings=40, gradient_roundings=1,
+         oracle="float32"),
+    Case("GlobalAveragePooling1D", {"keepdims": True}, roundings=40, gradient_roundings=1,
+         oracle="float32"),
+    Case("GlobalAveragePooling1D", {"data_format": "channels_first"}, roundings=40,
+         gradient_roundings=1,
+         oracle="float32"),
+    Case("GlobalAveragePooling1D", {"data_format": "channels_first", "keepdims": True},
+         roundings=40, gradient_roundings=1,
+         oracle="float32"),
+]  # fmt: skip
+
+CASES = [
+    *SEPARABLE_CONV1D,
+    *INPUT,
+    *FLATTEN,
+    *RESHAPE,
+    *OVER_TIME,
+    *MAX_POOLING,
+    *AVERAGE_POOLING,
+]
+CALLED = [case for case in CASES if case.shape is not None]
