@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -126,6 +127,106 @@ def test_orthogonal_regularizer_tells_its_rank() -> None:
     with pytest.raises(ValueError) as theirs:
         keras.regularizers.OrthogonalRegularizer()(keras.ops.zeros((1, 2, 3)))
     assert str(error.value) == str(theirs.value)
+
+
+# --- gradients -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "config", "shape"), PENALTIES)
+def test_gradient_is_that_of_keras(name: str, config: dict[str, Any], shape: Any) -> None:
+    x = np.random.default_rng(len(shape)).normal(size=shape).astype(np.float32)
+    found = regularizers.gradient(getattr(regularizers, name)(**config), x)
+    assert (found.dtype, found.shape) == (x.dtype, x.shape)
+    expected = np.asarray(jax.grad(getattr(keras.regularizers, name)(**config))(x))
+    # Products of matrices add up to `terms` products of cosines, each at most 1, in float32.
+    terms = 2 * sum(shape) if name.startswith("Orth") else 2
+    least = 2**-24 * terms * (1 / np.min(abs(x), initial=1) if name.startswith("Orth") else 0)
+    np.testing.assert_allclose(found, expected, rtol=terms * 2**-24, atol=least)
+
+
+@given(
+    x=npst.arrays(np.float64, (3, 4), elements=st.floats(-8, 8)),
+    towards=npst.arrays(np.float64, (3, 4), elements=st.floats(-1, 1)),
+    mode=st.sampled_from(["rows", "columns"]),
+)
+@settings(deadline=None)
+def test_gradient_is_the_slope_of_the_penalty(x: Any, towards: Any, mode: str) -> None:
+    """Off the kinks, where a penalty's sides agree; there central differences are exact to h²."""
+    h = 2.0**-20
+    x = x + 16 * np.eye(3, 4) + 10  # no value near 0, no vectors near a right angle
+    for penalty in (
+        regularizers.L1L2(0.5, 0.25),
+        regularizers.OrthogonalRegularizer(4.0, mode),
+    ):
+        slope = (penalty(x + h * towards) - penalty(x - h * towards)) / (2 * h)
+        # 2 eps of the penalty itself, and of its 12 terms, over h.
+        rounding = 32 * 2**-53 * penalty(x) / h
+        found = np.sum(regularizers.gradient(penalty, x) * towards)
+        np.testing.assert_allclose(found, slope, atol=rounding + 16 * h * h)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+@pytest.mark.parametrize("name", ["L1", "L2", "L1L2", "OrthogonalRegularizer"])
+def test_gradient_has_the_dtype_of_the_weights(name: str, dtype: str) -> None:
+    regularizer = regularizers.get(name)
+    assert isinstance(regularizer, regularizers.Regularizer)
+    assert regularizer.gradient(np.ones((3, 3), dtype)).dtype == dtype
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0])
+def test_gradient_at_the_kink_is_0(value: float) -> None:
+    """As in Keras on TensorFlow and PyTorch; JAX has the slope of the right side, 1."""
+    x = np.full(3, value, np.float32)
+    assert regularizers.L1(0.5).gradient(x).tolist() == [0, 0, 0]
+    assert np.asarray(jax.grad(keras.regularizers.L1(0.5))(x)).tolist() == [0.5, 0.5, 0.5]
+    assert regularizers.L1L2(0.5, 0.5).gradient(x).tolist() == [0, 0, 0]
+    assert not regularizers.OrthogonalRegularizer().gradient(np.eye(3)).any()
+
+
+def test_gradient_of_equal_or_missing_vectors() -> None:
+    regularizer = regularizers.OrthogonalRegularizer(0.5)
+    np.testing.assert_allclose(regularizer.gradient(np.ones((3, 2))), 0, atol=1e-15)
+    assert np.isfinite(regularizer.gradient(np.zeros((3, 2)))).all()
+    assert regularizer.gradient(np.ones((1, 2))).tolist() == [[0, 0]]
+
+
+def test_factor_of_0_drops_its_gradient() -> None:
+    assert regularizers.L1L2(0, 0).gradient([math.inf]).tolist() == [0]
+
+
+def test_callable_without_a_gradient_is_refused_with_the_way_out() -> None:
+    def total(x: Any) -> float:
+        return float(np.sum(x))
+
+    with pytest.raises(NotImplementedError) as error:
+        regularizers.gradient(total, np.ones(3))
+    assert "total" in str(error.value)
+    assert "subclass of `sepconv.regularizers.Regularizer`" in str(error.value)
+
+
+def test_own_regularizer_without_a_gradient_is_told_what_to_define() -> None:
+    class Range(regularizers.Regularizer):
+        def __call__(self, x: Any) -> float:
+            return float(np.ptp(x))
+
+    with pytest.raises(NotImplementedError, match=r"Range has no gradient: define `gradient\("):
+        regularizers.gradient(Range(), np.ones(3))
+
+
+def test_own_gradient_of_another_shape_is_refused() -> None:
+    class Total(regularizers.Regularizer):
+        def __call__(self, x: Any) -> float:
+            return float(np.sum(x))
+
+        def gradient(self, x: Any) -> Any:
+            return 1.0
+
+    told = r"`gradient` of the regularizer Total\(\) must return .* of `x`, \(3,\); got \(\)"
+    with pytest.raises(ValidationError, match=told):
+        regularizers.gradient(Total(), np.ones(3))
+
+
+# --- the user's own ------------------------------------------------------------------------------
 
 
 def test_callable_is_taken_as_it_is() -> None:

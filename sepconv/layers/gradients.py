@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sepconv import regularizers
 from sepconv.arrays import compute_dtype
 from sepconv.errors import ValidationError
 from sepconv.layers import losses
@@ -68,7 +69,7 @@ class Pullback:
         if regularizer is None or not y.size:
             return dy
         samples = len(y) if y.ndim else 1
-        return np.asarray(dy + regularizer.gradient(widened(y)) / samples, dy.dtype)
+        return np.asarray(dy + regularizers.gradient(regularizer, widened(y)) / samples, dy.dtype)
 
 
 def vjp(layer: Layer, inputs: Any, training: bool) -> tuple[Any, Pullback]:
