@@ -23,9 +23,11 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         int64_t classes
         int64_t phases
         bool_t same
+        bool_t causal
         bool_t channels_first
         bool_t finite_depthwise
         Epilogue epilogue
+        double step_work
         int64_t strip
         int64_t scratch_bytes
         const void* depthwise
@@ -61,6 +63,8 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
     struct Kernels:
         int vector_bytes
         TileKernels[4][2] tile
+        TileKernels[4][2] convolution
+        TileKernels[4][2] depthwise
         Activate[2] activate
         ActivateGradient[2] activate_gradient
 

@@ -18,22 +18,11 @@ class KernelInfo(TypedDict):
     threads: int
     compiler: str
 
-class Plan:
-    def __init__(
-        self,
-        depthwise_kernel: NDArray[Any],
-        pointwise_kernel: NDArray[Any],
-        bias: NDArray[Any] | None,
-        *,
-        strides: int,
-        padding: str,
-        dilation_rate: int,
-        channels_first: bool,
-        activation: str = "linear",
-        parameters: tuple[float, ...] = (),
-        dtype: np.dtype[Any] | None = None,
-    ) -> None: ...
+class TilePlan:
     def __call__(self, x: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]: ...
+    def windows(
+        self, x: NDArray[Any], first: int, steps: int, out: NDArray[Any] | None = None
+    ) -> NDArray[Any]: ...
     def output_steps(self, steps: int) -> int: ...
     @property
     def dtype(self) -> np.dtype[Any]: ...
@@ -57,6 +46,52 @@ class Plan:
     def dilation_rate(self) -> int: ...
     @property
     def channels_first(self) -> bool: ...
+
+class Plan(TilePlan):
+    def __init__(
+        self,
+        depthwise_kernel: NDArray[Any],
+        pointwise_kernel: NDArray[Any],
+        bias: NDArray[Any] | None,
+        *,
+        strides: int,
+        padding: str,
+        dilation_rate: int,
+        channels_first: bool,
+        activation: str = "linear",
+        parameters: tuple[float, ...] = (),
+        dtype: np.dtype[Any] | None = None,
+    ) -> None: ...
+
+class ConvolutionPlan(TilePlan):
+    def __init__(
+        self,
+        kernel: NDArray[Any],
+        bias: NDArray[Any] | None,
+        *,
+        padding: str,
+        channels_first: bool,
+        strides: int = 1,
+        dilation_rate: int = 1,
+        activation: str = "linear",
+        parameters: tuple[float, ...] = (),
+        dtype: np.dtype[Any] | None = None,
+    ) -> None: ...
+
+class DepthwisePlan(TilePlan):
+    def __init__(
+        self,
+        kernel: NDArray[Any],
+        bias: NDArray[Any] | None,
+        *,
+        padding: str,
+        channels_first: bool,
+        strides: int = 1,
+        dilation_rate: int = 1,
+        activation: str = "linear",
+        parameters: tuple[float, ...] = (),
+        dtype: np.dtype[Any] | None = None,
+    ) -> None: ...
 
 def activate(
     x: NDArray[_Float],

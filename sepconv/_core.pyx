@@ -196,15 +196,13 @@ cdef int run_jobs(
     return failed
 
 
-cdef class Plan:
-    """A separable convolution with its weights packed once; immutable, callable from any thread.
+cdef class TilePlan:
+    """A layer with its weights packed once; immutable, callable from any thread.
 
-    Args:
-        depthwise_kernel: (K, C, M), float32 or float64.
-        pointwise_kernel: (1, C*M, F) or (C*M, F), same dtype.
-        bias: (F,), same dtype, or None.
+    Of its children each has weights of its own, and these arguments:
+        bias: (F,), of the weights' dtype, or None.
         strides, dilation_rate: in 1..2**31-1.
-        padding: "valid" or "same".
+        padding: "valid", "same" or "causal".
         channels_first: x is (B, C, T) and y (B, F, S) instead of (B, T, C) and (B, S, F).
         activation: a key of `ACTIVATIONS`; `parameters`: as many floats as it takes.
         dtype: of x and y; by default that of the weights. float16 and bfloat16 are computed in
@@ -213,12 +211,6 @@ cdef class Plan:
     Raises:
         TypeError: a dtype other than these, or weights of several.
         ValueError: a shape or value that does not fit.
-
-    >>> import numpy as np
-    >>> plan = Plan(np.ones((3, 2, 1)), np.ones((2, 4)), None, strides=1, padding="valid",
-    ...             dilation_rate=1, channels_first=False)
-    >>> plan(np.ones((1, 5, 2)))[0, 0]
-    array([6., 6., 6., 6.])
     """
 
     cdef PlanStruct plan
@@ -228,67 +220,43 @@ cdef class Plan:
     cdef readonly str padding, activation
     cdef readonly tuple parameters
 
-    def __cinit__(
-        self, depthwise_kernel, pointwise_kernel, bias, *, strides, padding, dilation_rate,
-        channels_first, activation="linear", parameters=(), dtype=None,
-    ):
-        cdef cnp.ndarray depthwise = _weights("depthwise_kernel", depthwise_kernel)
-        cdef cnp.ndarray pointwise = _weights("pointwise_kernel", pointwise_kernel)
-        cdef cnp.ndarray offsets = None if bias is None else _weights("bias", bias)
-        shape = (<object>depthwise).shape
-        if len(shape) != 3 or 0 in shape:
-            raise ValueError(f"depthwise_kernel must be (K, C, M), none of them 0, got {shape}")
-        taps, channels, multiplier = shape
-        shape = (<object>pointwise).shape
-        if len(shape) == 3 and shape[0] == 1:
-            shape = shape[1:]
-        if len(shape) != 2 or shape[0] != channels * multiplier or shape[1] == 0:
-            raise ValueError(
-                "pointwise_kernel must be (1, C*M, F) or (C*M, F) with C*M = "
-                f"{channels * multiplier}, got {(<object>pointwise).shape}"
-            )
-        filters = shape[1]
-        if offsets is not None and (<object>offsets).shape != (filters,):
-            raise ValueError(f"bias must be ({filters},), got {(<object>offsets).shape}")
-        for other in (pointwise, depthwise if offsets is None else offsets):
-            if other.dtype != depthwise.dtype:
-                raise TypeError(
-                    f"weights must have one dtype, got {depthwise.dtype} and {other.dtype}"
-                )
-        if padding not in ("valid", "same"):
-            raise ValueError(f'padding must be "valid" or "same", got {padding!r:.200}')
-
-        self.dtype = depthwise.dtype if dtype is None else np.dtype(dtype)
-        self.padding, self.activation, self.parameters = padding, activation, tuple(parameters)
+    cdef int _declare(
+        self, object weights_dtype, tuple sizes, object strides, object padding,
+        object dilation_rate, bint channels_first, str activation, tuple parameters, object dtype,
+    ) except -1:
+        """Set what all layers have; `sizes` are taps, channels, multiplier and filters."""
+        if padding not in ("valid", "same", "causal"):
+            raise ValueError(f'padding must be "valid", "same" or "causal", got {padding!r:.200}')
+        self.dtype = weights_dtype if dtype is None else np.dtype(dtype)
+        self.padding, self.activation, self.parameters = padding, activation, parameters
         plan = &self.plan
-        plan.channels, plan.multiplier = channels, multiplier
-        plan.filters, plan.taps = filters, taps
+        plan.taps, plan.channels, plan.multiplier, plan.filters = sizes
         plan.stride = _size("strides", strides)
         plan.dilation = _size("dilation_rate", dilation_rate)
         common = gcd(strides, dilation_rate)
         phases = strides // common
         plan.classes, plan.phases = dilation_rate // common, phases
         # Offsets into x are formed for a block of outputs, 12 at most, before they are compared.
+        taps, channels, _, _ = sizes
         reach = (12 * phases + taps) * int(dilation_rate)
         if reach * channels >= max_size:
             raise ValueError(
                 f"strides={strides} and dilation_rate={dilation_rate} are too large for {taps} taps"
                 f" of {channels} channels"
             )
-        plan.same = padding == "same"
+        plan.same = padding != "valid"
+        plan.causal = padding == "causal"
         plan.channels_first = channels_first
-        plan.finite_depthwise = bool(np.isfinite(depthwise).all())
-        fill_epilogue(plan.epilogue, activation, self.parameters)
-        self.tile = kernels.tile[_stored_index(self.dtype, depthwise.dtype)][
-            1 if channels_first else 0
-        ]
-        plan.strip = self.tile.strip(self.plan)
-        plan.scratch_bytes = self.tile.scratch_bytes(self.plan)
-        self._pack(depthwise, pointwise, offsets)
+        return fill_epilogue(plan.epilogue, activation, parameters)
 
-    cdef int _pack(self, cnp.ndarray depthwise, cnp.ndarray pointwise, cnp.ndarray bias) except -1:
-        cdef PackedSizes sizes = self.tile.packed_sizes(self.plan)
-        cdef int64_t item = cnp.PyArray_ITEMSIZE(depthwise)
+    cdef int _pack(
+        self, TileKernels tile, cnp.ndarray depthwise, cnp.ndarray pointwise, cnp.ndarray bias,
+        int64_t item,
+    ) except -1:
+        self.tile = tile
+        self.plan.strip = tile.strip(self.plan)
+        self.plan.scratch_bytes = tile.scratch_bytes(self.plan)
+        cdef PackedSizes sizes = tile.packed_sizes(self.plan)
         counts = (sizes.depthwise, sizes.pointwise, sizes.bias)
         lengths = [(n * item + 63) // 64 * 64 for n in counts]
         self.memory = aligned_alloc(64, sum(lengths))
@@ -298,8 +266,9 @@ cdef class Plan:
         self.plan.depthwise = base
         self.plan.pointwise = base + <int64_t>lengths[0]
         self.plan.bias = base + <int64_t>(lengths[0] + lengths[1])
-        self.tile.pack(
-            self.plan, cnp.PyArray_DATA(depthwise), cnp.PyArray_DATA(pointwise),
+        tile.pack(
+            self.plan, NULL if depthwise is None else cnp.PyArray_DATA(depthwise),
+            NULL if pointwise is None else cnp.PyArray_DATA(pointwise),
             NULL if bias is None else cnp.PyArray_DATA(bias),
         )
         return 0
@@ -357,6 +326,33 @@ cdef class Plan:
             ValueError: a shape or layout that does not fit, or an `out` that overlaps x.
             MemoryError: no memory for y or the working memory.
         """
+        cdef Call call
+        cdef cnp.ndarray array = self._input(x, call)
+        call.out_steps = self.output_steps(call.steps)
+        call.pad_left = padding_left(self.plan, call.steps)
+        return self._compute(array, call, out)
+
+    def windows(self, x, first, steps, out=None):
+        """Return y of `steps` steps, whose windows begin at the steps first, first + strides, ...
+
+        What lies before the first step of x and after its last one counts as zeros. The padding of
+        the plan is left aside. Raises as a call does.
+
+        >>> import numpy as np
+        >>> plan = ConvolutionPlan(np.ones((2, 1, 1)), None, padding="valid", channels_first=False)
+        >>> plan.windows(np.ones((1, 3, 1)), -2, 6)[0, :, 0]
+        array([0., 1., 2., 2., 1., 0.])
+        """
+        cdef Call call
+        cdef cnp.ndarray array = self._input(x, call)
+        plan = &self.plan
+        reach = abs(first) + (steps + 12) * int(plan.stride) + plan.taps * int(plan.dilation)
+        if steps < 0 or (reach + int(call.steps)) * plan.channels >= max_size:
+            raise ValueError(f"first={first} and steps={steps} are out of range")
+        call.out_steps, call.pad_left = steps, -first
+        return self._compute(array, call, out)
+
+    cdef cnp.ndarray _input(self, object x, Call& call):
         cdef cnp.ndarray array = checked_input(x, self.dtype)
         cdef int channel_axis = 1 if self.plan.channels_first else 2
         cdef cnp.npy_intp* shape = cnp.PyArray_DIMS(array)
@@ -365,11 +361,12 @@ cdef class Plan:
                 f"x must have 3 dimensions and {self.plan.channels} channels "
                 f"on axis {channel_axis}, got shape {x.shape}"
             )
-        cdef Call call
         call.batch = shape[0]
         call.steps = shape[3 - channel_axis]
-        call.out_steps = self.output_steps(call.steps)
-        call.pad_left = padding_left(self.plan, call.steps)
+        return array
+
+    cdef cnp.ndarray _compute(self, cnp.ndarray array, Call& call, object out):
+        cdef int channel_axis = 1 if self.plan.channels_first else 2
         cdef cnp.npy_intp[3] out_shape
         out_shape[0] = call.batch
         out_shape[channel_axis] = self.plan.filters
@@ -396,6 +393,177 @@ cdef class Plan:
                 return 0
             first = end
             PyErr_CheckSignals()
+
+
+cdef class Plan(TilePlan):
+    """A separable convolution: a `TilePlan` that keeps the depthwise half in working memory.
+
+    Args:
+        depthwise_kernel: (K, C, M), float32 or float64.
+        pointwise_kernel: (1, C*M, F) or (C*M, F), same dtype.
+        The others are those of `TilePlan`.
+
+    >>> import numpy as np
+    >>> plan = Plan(np.ones((3, 2, 1)), np.ones((2, 4)), None, strides=1, padding="valid",
+    ...             dilation_rate=1, channels_first=False)
+    >>> plan(np.ones((1, 5, 2)))[0, 0]
+    array([6., 6., 6., 6.])
+    """
+
+    def __cinit__(
+        self, depthwise_kernel, pointwise_kernel, bias, *, strides, padding, dilation_rate,
+        channels_first, activation="linear", parameters=(), dtype=None,
+    ):
+        cdef cnp.ndarray depthwise = _weights("depthwise_kernel", depthwise_kernel)
+        cdef cnp.ndarray pointwise = _weights("pointwise_kernel", pointwise_kernel)
+        cdef cnp.ndarray offsets = None if bias is None else _weights("bias", bias)
+        taps, channels, multiplier = _sizes("depthwise_kernel", "(K, C, M)", depthwise)
+        shape = (<object>pointwise).shape
+        if len(shape) == 3 and shape[0] == 1:
+            shape = shape[1:]
+        if len(shape) != 2 or shape[0] != channels * multiplier or shape[1] == 0:
+            raise ValueError(
+                "pointwise_kernel must be (1, C*M, F) or (C*M, F) with C*M = "
+                f"{channels * multiplier}, got {(<object>pointwise).shape}"
+            )
+        filters = shape[1]
+        _check_one_dtype(depthwise, pointwise)
+        _check_bias(offsets, filters, depthwise)
+        self._declare(
+            depthwise.dtype, (taps, channels, multiplier, filters), strides, padding,
+            dilation_rate, channels_first, activation, tuple(parameters), dtype,
+        )
+        self.plan.finite_depthwise = bool(np.isfinite(depthwise).all())
+        self.plan.step_work = channels * multiplier * (taps + filters)
+        stored = _stored_index(self.dtype, depthwise.dtype)
+        self._pack(
+            kernels.tile[stored][self.plan.channels_first], depthwise, pointwise, offsets,
+            depthwise.itemsize,
+        )
+
+
+cdef class ConvolutionPlan(TilePlan):
+    """A convolution of all channels: a `TilePlan`. With one tap it is a matrix product.
+
+    Args:
+        kernel: (K, C, F), float32 or float64.
+        The others are those of `TilePlan`.
+
+    >>> import numpy as np
+    >>> plan = ConvolutionPlan(np.ones((3, 2, 4)), None, padding="causal", channels_first=False)
+    >>> plan(np.ones((1, 5, 2)))[0, :, 0]
+    array([2., 4., 6., 6., 6.])
+    """
+
+    cdef object infinite  # (kernel, bias, arguments) if the kernel is not all finite, else None
+
+    def __cinit__(
+        self, kernel, bias, *, padding, channels_first, strides=1, dilation_rate=1,
+        activation="linear", parameters=(), dtype=None,
+    ):
+        cdef cnp.ndarray weights = _weights("kernel", kernel)
+        cdef cnp.ndarray offsets = None if bias is None else _weights("bias", bias)
+        taps, channels, filters = _sizes("kernel", "(K, C, F)", weights)
+        _check_bias(offsets, filters, weights)
+        self._declare(
+            weights.dtype, (taps, channels, 1, filters), strides, padding, dilation_rate,
+            channels_first, activation, tuple(parameters), dtype,
+        )
+        self.plan.classes = self.plan.phases = 1  # windows are gathered, whatever their steps
+        self.plan.step_work = taps * channels * filters
+        stored = _stored_index(self.dtype, weights.dtype)
+        self._pack(
+            kernels.convolution[stored][self.plan.channels_first], None, weights, offsets,
+            weights.itemsize,
+        )
+        if taps > 1 and not np.isfinite(weights).all():
+            arguments = {
+                "padding": padding, "channels_first": channels_first, "strides": strides,
+                "dilation_rate": dilation_rate, "activation": activation,
+                "parameters": parameters, "dtype": dtype,
+            }
+            copies = weights.copy(), None if offsets is None else offsets.copy()
+            self.infinite = (*copies, arguments)
+
+    cdef cnp.ndarray _compute(self, cnp.ndarray array, Call& call, object out):
+        y = TilePlan._compute(self, array, call, out)
+        if self.infinite is not None:
+            self._leave_out_padding(array, y, -call.pad_left)
+        return y
+
+    cdef int _leave_out_padding(self, object x, object y, int64_t first) except -1:
+        """Compute the outputs over the padding once more, of their taps within x alone.
+
+        The matrix product multiplies padding: by an infinite weight it would give NaN.
+        """
+        kernel, bias, arguments = self.infinite
+        axis = 2 if self.plan.channels_first else 1
+        taps, dilation, steps = len(kernel), int(self.plan.dilation), x.shape[axis]
+        for s in range(y.shape[axis]):
+            row = first + s * self.plan.stride
+            begin = min(max(-(row // dilation), 0), taps)
+            end = min(max(-((row - steps) // dilation), begin), taps)
+            if begin == 0 and end == taps:
+                continue
+            # An output without a tap is that of a weight of 0.
+            inside = kernel[begin:end] if begin < end else np.zeros_like(kernel[:1])
+            one = ConvolutionPlan(inside, bias, **arguments).windows(x, row + begin * dilation, 1)
+            y[(slice(None),) * axis + (slice(s, s + 1),)] = one
+        return 0
+
+
+cdef class DepthwisePlan(TilePlan):
+    """A depthwise convolution alone: a `TilePlan`, whose filters are the C*M channels.
+
+    Args:
+        kernel: (K, C, M), float32 or float64; channel c*M + m of y reads channel c of x.
+        The others are those of `TilePlan`.
+
+    >>> import numpy as np
+    >>> plan = DepthwisePlan(np.ones((3, 2, 1)), None, padding="same", channels_first=False)
+    >>> plan(np.ones((1, 4, 2)))[0, :, 0]
+    array([2., 3., 3., 2.])
+    """
+
+    def __cinit__(
+        self, kernel, bias, *, padding, channels_first, strides=1, dilation_rate=1,
+        activation="linear", parameters=(), dtype=None,
+    ):
+        cdef cnp.ndarray weights = _weights("kernel", kernel)
+        cdef cnp.ndarray offsets = None if bias is None else _weights("bias", bias)
+        taps, channels, multiplier = _sizes("kernel", "(K, C, M)", weights)
+        filters = channels * multiplier
+        _check_bias(offsets, filters, weights)
+        self._declare(
+            weights.dtype, (taps, channels, multiplier, filters), strides, padding, dilation_rate,
+            channels_first, activation, tuple(parameters), dtype,
+        )
+        self.plan.finite_depthwise = bool(np.isfinite(weights).all())
+        self.plan.step_work = filters * taps
+        stored = _stored_index(self.dtype, weights.dtype)
+        self._pack(
+            kernels.depthwise[stored][self.plan.channels_first], weights, None, offsets,
+            weights.itemsize,
+        )
+
+
+def _sizes(name, axes, array):
+    if len(array.shape) != 3 or 0 in array.shape:
+        raise ValueError(f"{name} must be {axes}, none of them 0, got {array.shape}")
+    return array.shape
+
+
+def _check_one_dtype(array, other):
+    if other.dtype != array.dtype:
+        raise TypeError(f"weights must have one dtype, got {array.dtype} and {other.dtype}")
+
+
+def _check_bias(bias, filters, weights):
+    if bias is None:
+        return
+    if bias.shape != (filters,):
+        raise ValueError(f"bias must be ({filters},), got {bias.shape}")
+    _check_one_dtype(weights, bias)
 
 
 def _weights(name, array):

@@ -29,7 +29,10 @@ def _short_spins() -> Iterator[None]:
 
 with _short_spins():
     from sepconv._core import (
+        ConvolutionPlan,
+        DepthwisePlan,
         Plan,
+        TilePlan,
         activate,
         activate_gradient,
         get_num_threads,
@@ -38,7 +41,10 @@ with _short_spins():
     )
 
 __all__ = [
+    "ConvolutionPlan",
+    "DepthwisePlan",
     "Plan",
+    "TilePlan",
     "activate",
     "activate_gradient",
     "get_num_threads",

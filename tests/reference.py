@@ -14,7 +14,7 @@ Wide = np.longdouble
 def output_steps(steps: int, taps: int, stride: int, dilation: int, padding: str) -> int:
     """Return the number of output steps."""
     span = (taps - 1) * dilation + 1
-    if padding == "same":
+    if padding in ("same", "causal"):
         return -(-steps // stride)
     return (steps - span) // stride + 1
 
@@ -59,6 +59,75 @@ def separable_conv1d(
     for d in range(h.shape[2]):
         y += h[:, :, d, None] * v[d]
         size += h_abs[:, :, d, None] * np.abs(v[d])
+    return y, size
+
+
+def padding_left(steps: int, taps: int, stride: int, dilation: int, padding: str) -> int:
+    """Return how many steps of zeros stand before the input."""
+    span = (taps - 1) * dilation + 1
+    if padding == "causal":
+        return span - 1
+    if padding == "valid":
+        return 0
+    out = output_steps(steps, taps, stride, dilation, padding)
+    return max((out - 1) * stride + span - steps, 0) // 2
+
+
+def convolution(
+    x_btc: ArrayLike,
+    kernel_kcf: ArrayLike,
+    bias_f: ArrayLike | None,
+    *,
+    first: int,
+    out: int,
+    strides: int = 1,
+    dilation_rate: int = 1,
+) -> tuple[NDArray[Wide], NDArray[Wide]]:
+    """Return y (B, out, F) and the sum of |x||w| of each output.
+
+    Arguments:
+        first: the input step of the first output's first tap; there are zeros outside the input.
+    """
+    x, w = np.asarray(x_btc, Wide), np.asarray(kernel_kcf, Wide)
+    batch, steps, _ = x.shape
+    taps, _, filters = w.shape
+    bias = np.zeros(filters, Wide) if bias_f is None else np.asarray(bias_f, Wide)
+    y = np.zeros((batch, out, filters), Wide) + bias
+    size = np.zeros_like(y) + np.abs(bias)
+    for s in range(out):
+        for k in range(taps):
+            t = first + s * strides + k * dilation_rate
+            if 0 <= t < steps:
+                products = x[:, t, :, None] * w[k]
+                y[:, s] += products.sum(axis=1)
+                size[:, s] += np.abs(products).sum(axis=1)
+    return y, size
+
+
+def depthwise(
+    x_btc: ArrayLike,
+    kernel_kcm: ArrayLike,
+    bias_d: ArrayLike | None,
+    *,
+    first: int,
+    out: int,
+    strides: int = 1,
+    dilation_rate: int = 1,
+) -> tuple[NDArray[Wide], NDArray[Wide]]:
+    """Return y (B, out, C*M), whose channel c*M + m reads channel c, and the sums of |x||w|."""
+    x, w = np.asarray(x_btc, Wide), np.asarray(kernel_kcm, Wide)
+    batch, steps, channels = x.shape
+    taps, _, multiplier = w.shape
+    bias = np.zeros(channels * multiplier, Wide) if bias_d is None else np.asarray(bias_d, Wide)
+    y = np.zeros((batch, out, channels * multiplier), Wide) + bias
+    size = np.zeros_like(y) + np.abs(bias)
+    for s in range(out):
+        for k in range(taps):
+            t = first + s * strides + k * dilation_rate
+            if 0 <= t < steps:
+                product = (x[:, t, :, None] * w[k]).reshape(batch, channels * multiplier)
+                y[:, s] += product
+                size[:, s] += np.abs(product)
     return y, size
 
 

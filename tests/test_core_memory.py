@@ -212,7 +212,7 @@ def zeros(*shape: int, dtype: str = "float32") -> NDArray[Any]:
         ({"strides": 1.0}, TypeError, "strides must be an integer"),
         ({"dilation_rate": True}, TypeError, "dilation_rate must be an integer"),
         ({"dilation_rate": 10**30}, ValueError, "dilation_rate must be in"),
-        ({"padding": "SAME"}, ValueError, 'padding must be "valid" or "same"'),
+        ({"padding": "SAME"}, ValueError, 'padding must be "valid", "same" or "causal"'),
         ({"activation": "softmax"}, ValueError, "activation must be one of"),
         ({"activation": "relu"}, ValueError, "'relu' takes 3 parameters, got 0"),
     ],

@@ -152,36 +152,43 @@ static void activate(const Epilogue& e, const void* x, void* y, int64_t n) {
     static_cast<const T*>(x), 0, static_cast<T*>(y), 0, 1, n);
 }
 
-template <class T> static GemmBlock<T> gemm_of(const Plan& plan, const Finish<T>& finish) {
+template <class T>
+static GemmBlock<T> gemm_of(int64_t depth, const Finish<T>& finish) {
   GemmBlock<T> g{};
-  g.depth = plan.depth();
+  g.depth = depth;
   g.clamp = finish.clamp;
   g.low = T(finish.bounds[0]);
   g.high = T(finish.bounds[1]);
   return g;
 }
 
-// One register tile of y. What is left to do after the product is done from a tile in L1, so that
-// y itself is written once.
-template <class S, BiasOf bias_of>
-static void gemm_finished(S* y, int64_t y_stride, int64_t rows, GemmBlock<Wide<S>>& g,
-                          const Epilogue& e, const Finish<Wide<S>>& finish) {
+// One register tile of y, by `fill(T* out, stride)`, which clamps too. What is left to do after it
+// is done from a tile in L1, so that y itself is written once.
+template <class S, class Fill>
+SEPCONV_INLINE void finished(S* y, int64_t y_stride, int64_t rows, int64_t columns,
+                             const Epilogue& e, const Finish<Wide<S>>& finish, Fill fill) {
   typedef Wide<S> T;
   constexpr int64_t stride = gemm_columns<T>;
   alignas(64) T tile[gemm_rows * stride];
   if constexpr (is_narrow<S>) {
-    g.y = tile, g.y_stride = stride;
-    gemm<T, bias_of>(rows, g);
-    if (finish.pass) finish.pass(e.parameters, tile, stride, tile, stride, rows, g.columns);
-    for (int64_t i = 0; i < rows; i++) copy_as(tile + i * stride, y + i * y_stride, g.columns);
+    fill(tile, stride);
+    if (finish.pass) finish.pass(e.parameters, tile, stride, tile, stride, rows, columns);
+    for (int64_t i = 0; i < rows; i++) copy_as(tile + i * stride, y + i * y_stride, columns);
   } else if (finish.pass) {
-    g.y = tile, g.y_stride = stride;
-    gemm<T, bias_of>(rows, g);
-    finish.pass(e.parameters, tile, stride, y, y_stride, rows, g.columns);
+    fill(tile, stride);
+    finish.pass(e.parameters, tile, stride, y, y_stride, rows, columns);
   } else {
-    g.y = y, g.y_stride = y_stride;
-    gemm<T, bias_of>(rows, g);
+    fill(y, y_stride);
   }
+}
+
+template <class S, BiasOf bias_of>
+static void gemm_finished(S* y, int64_t y_stride, int64_t rows, GemmBlock<Wide<S>>& g,
+                          const Epilogue& e, const Finish<Wide<S>>& finish) {
+  finished(y, y_stride, rows, g.columns, e, finish, [&](Wide<S>* out, int64_t stride) {
+    g.y = out, g.y_stride = stride;
+    gemm<Wide<S>, bias_of>(rows, g);
+  });
 }
 
 }  // namespace SEPCONV_ISA

@@ -3,6 +3,7 @@
 // run in the order of channels_last, so both formats give the same bits.
 #pragma once
 #include "activation.h"
+#include "row_copy.h"
 
 namespace sepconv {
 namespace SEPCONV_ISA {
@@ -48,13 +49,17 @@ template <class S> struct ChannelsFirst {
     return (n * p.depth() + 2 * copy_size(p)) * int64_t(sizeof(T));
   }
 
-  static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
-    const int64_t n = plan.strip;
+  static ChannelsFirst job(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
     T* h = static_cast<T*>(scratch);
-    ChannelsFirst job{plan, call, tile, plan.depth() * columns, slot_size(plan),
-                      h, h + n * plan.depth(),
-                      static_cast<const S*>(call.x) + tile.sample * call.steps * plan.channels,
-                      static_cast<S*>(call.y) + tile.sample * call.out_steps * plan.filters};
+    return {plan, call, tile, plan.depth() * columns, slot_size(plan),
+            h, h + plan.strip * plan.depth(),
+            static_cast<const S*>(call.x) + tile.sample * call.steps * plan.channels,
+            static_cast<S*>(call.y) + tile.sample * call.out_steps * plan.filters};
+  }
+
+  static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
+    const ChannelsFirst job = ChannelsFirst::job(plan, call, tile, scratch);
+    const int64_t n = plan.strip;
     for (int64_t i = tile.begin; i < tile.end; i += n) job.strip_of(i, smaller(n, tile.end - i));
   }
 
@@ -65,6 +70,11 @@ template <class S> struct ChannelsFirst {
   };
 
   void strip_of(int64_t begin, int64_t n) const {
+    depthwise_half(begin, n);
+    pointwise(begin, n);
+  }
+
+  void depthwise_half(int64_t begin, int64_t n) const {
     const int64_t step = begin * plan.stride - call.pad_left;
     const int64_t padded = ceil_div(n, vl) * vl;  // whole vectors are computed
     const bool in_place = !is_narrow<S> && plan.stride == 1 && step >= 0 &&
@@ -81,7 +91,6 @@ template <class S> struct ChannelsFirst {
         if (!plan.finite_depthwise) depthwise_edges(from, weights(k), step, n, h + k * columns);
       }
     }
-    pointwise(begin, n);
   }
 
   const T* weights(int64_t k) const {
@@ -93,47 +102,16 @@ template <class S> struct ChannelsFirst {
   // The row of channel c to [phase][slot_length], with zeros for the padding.
   void copy_row(int64_t c, int64_t step, int64_t padded) const {
     const S* in = x + c * call.steps;
+    const RowCopy<S> row{call.steps, plan.stride};
     const int64_t shift = copied_shift(plan), apart = plan.phases * plan.dilation;
     for (int64_t p = 0; p < slots(plan); p++, step += plan.dilation) {
       const int64_t taps = (plan.taps - 1 - p) / plan.phases + 1;
       T* out = copy_of(c) + p * slot_length;
       if (shift == plan.classes)
-        copy_window(in, step, padded + (taps - 1) * shift, out);
+        row.window(in, step, padded + (taps - 1) * shift, out);
       else
         for (int64_t j = 0; j < taps; j++)
-          copy_window(in, step + j * apart, padded, out + j * shift);
-    }
-  }
-
-  // out[i] = in[step + i * stride], zero outside the row. Whole vectors are written, front to back:
-  // what one writes too much, the next one or the slack of the copy takes.
-  void copy_window(const S* in, int64_t step, int64_t n, T* out) const {
-    const int64_t s = plan.stride;
-    const int64_t first = smaller(n, step < 0 ? ceil_div(-step, s) : 0);
-    const int64_t end = smaller(n, ceil_div(larger<int64_t>(call.steps - step, 0), s));
-    for (int64_t i = 0; i < first; i += vl) store(out + i, Vec<T>{});
-    if (end > first) every(in + step + first * s, end - first, out + first);
-    for (int64_t i = larger(first, end); i < n; i += vl) store(out + i, Vec<T>{});
-  }
-
-  // out[i] = in[i * stride]
-  void every(const S* in, int64_t n, T* out) const {
-    const int64_t s = plan.stride;
-    int64_t i = 0;
-    if (s == 1) {
-      for (; i + vl <= n; i += vl) store(out + i, load(in + i));
-      if (i < n) store(out + i, load_first(in + i, n - i));
-    } else if (s == 2) {
-      Mask<T> even;
-      SEPCONV_UNROLL for (int u = 0; u < vl; u++) even[u] = 2 * u;
-      for (; i + vl < n; i += vl)  // < : the last odd element may be none of ours
-        store(out + i, __builtin_shuffle(load(in + 2 * i), load(in + 2 * i + vl), even));
-      const int64_t left = 2 * (n - i) - 1;
-      const Vec<T> low = load_first(in + 2 * i, smaller<int64_t>(left, vl));
-      const Vec<T> high = load_first(in + 2 * i + vl, larger<int64_t>(left - vl, 0));
-      store(out + i, __builtin_shuffle(low, high, even));
-    } else {
-      for (; i < n; i++) out[i] = number(in + i * s);
+          row.window(in, step + j * apart, padded, out + j * shift);
     }
   }
 
@@ -184,7 +162,7 @@ template <class S> struct ChannelsFirst {
 
   void pointwise(int64_t begin, int64_t n) const {
     const Finish<T> finish(plan.epilogue);
-    GemmBlock<T> g = gemm_of<T>(plan, finish);
+    GemmBlock<T> g = gemm_of<T>(plan.depth(), finish);
     const int64_t block = ceil_div(plan.depth(), vl) * gemm_rows * vl;
     for (int64_t f = tile.panel_begin; f < tile.panel_end; f++) {
       const int64_t rows = smaller<int64_t>(gemm_rows, plan.filters - f * gemm_rows);
@@ -207,23 +185,16 @@ template <class S> struct ChannelsFirst {
 
   static void pack(const Plan& plan, const void* depthwise, const void* pointwise,
                    const void* bias) {
-    const int64_t D = plan.depth(), F = plan.filters, K = plan.taps;
-    const T* dw = static_cast<const T*>(depthwise);
-    const T* pw = static_cast<const T*>(pointwise);
+    pack_depthwise(plan, static_cast<const T*>(depthwise));
+    pack_rows(plan, plan.depth(), static_cast<const T*>(pointwise), static_cast<const T*>(bias));
+  }
+
+  static void pack_depthwise(const Plan& plan, const T* w) {
+    const int64_t D = plan.depth(), K = plan.taps;
     T* out = static_cast<T*>(const_cast<void*>(plan.depthwise));  // [depth][taps], phase by phase
     for (int64_t k = 0; k < D; k++)
       for (int64_t p = 0; p < smaller(plan.phases, K); p++)
-        for (int64_t j = p; j < K; j += plan.phases) *out++ = dw[j * D + k];
-    // [filters / rows][depth / vl][rows][vl]
-    out = static_cast<T*>(const_cast<void*>(plan.pointwise));
-    for (int64_t f = 0; f < F; f += gemm_rows)
-      for (int64_t q = 0; q < D; q += vl)
-        for (int64_t i = f; i < f + gemm_rows; i++)
-          for (int64_t k = q; k < q + vl; k++) *out++ = i < F && k < D ? pw[k * F + i] : T(0);
-    out = static_cast<T*>(const_cast<void*>(plan.bias));
-    const T* b = static_cast<const T*>(bias);
-    for (int64_t f = 0; f < ceil_div(F, gemm_rows) * gemm_rows; f++)
-      *out++ = b && f < F ? b[f] : T(0);
+        for (int64_t j = p; j < K; j += plan.phases) *out++ = w[j * D + k];
   }
 };
 

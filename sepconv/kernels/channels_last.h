@@ -56,13 +56,17 @@ template <class S> struct ChannelsLast {
     return (n / gemm_rows * h_block(p) + rows * vl) * int64_t(sizeof(T));
   }
 
-  static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
+  static ChannelsLast job(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
     const int64_t block = h_block(plan), n = plan.strip;
     T* h = static_cast<T*>(scratch);
-    ChannelsLast job{plan, call, tile, ceil_div(plan.depth(), vl), block, h,
-                     h + n / gemm_rows * block,
-                     static_cast<const S*>(call.x) + tile.sample * call.steps * plan.channels,
-                     static_cast<S*>(call.y) + tile.sample * call.out_steps * plan.filters};
+    return {plan, call, tile, ceil_div(plan.depth(), vl), block, h, h + n / gemm_rows * block,
+            static_cast<const S*>(call.x) + tile.sample * call.steps * plan.channels,
+            static_cast<S*>(call.y) + tile.sample * call.out_steps * plan.filters};
+  }
+
+  static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
+    const ChannelsLast job = ChannelsLast::job(plan, call, tile, scratch);
+    const int64_t n = plan.strip;
     for (int64_t c = tile.class_begin; c < tile.class_end; c++) {
       const int64_t in_class = ceil_div(call.out_steps - c, plan.classes);
       const int64_t end = smaller(tile.end, in_class);
@@ -222,7 +226,7 @@ template <class S> struct ChannelsLast {
     const int64_t F = plan.filters;
     constexpr int64_t columns = gemm_columns<T>;
     const Finish<T> finish(plan.epilogue);
-    GemmBlock<T> g = gemm_of<T>(plan, finish);
+    GemmBlock<T> g = gemm_of<T>(plan.depth(), finish);
     const int64_t tiles = ceil_div(n, gemm_rows) * (tile.panel_end - tile.panel_begin);
     const int64_t lines = ceil_div(next.left, tiles);
     for (int64_t p = tile.panel_begin; p < tile.panel_end; p++) {
@@ -247,23 +251,17 @@ template <class S> struct ChannelsLast {
 
   static void pack(const Plan& plan, const void* depthwise, const void* pointwise,
                    const void* bias) {
-    const int64_t D = plan.depth(), F = plan.filters, K = plan.taps;
-    constexpr int64_t columns = gemm_columns<T>;
-    const T* dw = static_cast<const T*>(depthwise);
-    const T* pw = static_cast<const T*>(pointwise);
+    pack_depthwise(plan, static_cast<const T*>(depthwise));
+    pack_columns(plan, plan.depth(), static_cast<const T*>(pointwise), static_cast<const T*>(bias));
+  }
+
+  static void pack_depthwise(const Plan& plan, const T* w) {
+    const int64_t D = plan.depth(), K = plan.taps;
     T* out = static_cast<T*>(const_cast<void*>(plan.depthwise));  // [depth / vl][taps][vl]
     for (int64_t q = 0; q < D; q += vl)
       for (int64_t p = 0; p < smaller(plan.phases, K); p++)
         for (int64_t j = p; j < K; j += plan.phases, out += vl)
-          store(out, load_first(dw + j * D + q, smaller<int64_t>(vl, D - q)));
-    // [filters / columns][depth][columns]
-    out = static_cast<T*>(const_cast<void*>(plan.pointwise));
-    for (int64_t p = 0; p < F; p += columns)
-      for (int64_t k = 0; k < D; k++)
-        for (int64_t j = 0; j < columns; j++) *out++ = p + j < F ? pw[k * F + p + j] : T(0);
-    out = static_cast<T*>(const_cast<void*>(plan.bias));
-    const T* b = static_cast<const T*>(bias);
-    for (int64_t f = 0; f < ceil_div(F, columns) * columns; f++) *out++ = b && f < F ? b[f] : T(0);
+          store(out, load_first(w + j * D + q, smaller<int64_t>(vl, D - q)));
   }
 };
 

@@ -16,13 +16,15 @@ constexpr int gemm_rows = 6;
 constexpr int gemm_vectors = vector_registers == 32 ? 4 : 2;
 template <class T> constexpr int gemm_columns = gemm_vectors * lanes<T>;
 
-enum class BiasOf { column, row };
+// What the sums begin with: a bias for each column or each row, or the sums of an earlier stretch
+// of the depth, which changes no bit.
+enum class BiasOf { column, row, output };
 
 template <class T> struct GemmBlock {
   int64_t depth;
   const T* a;
   const T* b;
-  const T* bias;  // gemm_columns of them, or gemm_rows
+  const T* bias;  // gemm_columns of them, gemm_rows, or as many rows of as many columns
   T* y;
   int64_t y_stride;
   int64_t columns;
@@ -36,7 +38,10 @@ static void gemm_block(const GemmBlock<T>& g) {
   Vec<T> sum[rows][vectors];
   SEPCONV_UNROLL for (int i = 0; i < rows; i++)
     SEPCONV_UNROLL for (int j = 0; j < vectors; j++)
-      sum[i][j] = bias_of == BiasOf::row ? splat(g.bias[i]) : load(g.bias + j * vl);
+      if constexpr (bias_of == BiasOf::row)
+        sum[i][j] = splat(g.bias[i]);
+      else
+        sum[i][j] = load(g.bias + (bias_of == BiasOf::output ? i * gemm_columns<T> : 0) + j * vl);
 
   const T* a = g.a;
   const T* b = g.b;
@@ -86,6 +91,37 @@ static void gemm_at_most(int64_t r, int64_t v, const GemmBlock<T>& g) {
 
 template <class T, BiasOf bias_of> SEPCONV_INLINE void gemm(int64_t rows, const GemmBlock<T>& g) {
   gemm_at_most<T, bias_of, gemm_rows, gemm_vectors>(rows, ceil_div(g.columns, lanes<T>), g);
+}
+
+// The bias, or zeros, and zeros up to n.
+template <class T> static void pack_bias(const Plan& plan, int64_t n, const T* bias) {
+  T* out = static_cast<T*>(const_cast<void*>(plan.bias));
+  for (int64_t f = 0; f < n; f++) out[f] = bias && f < plan.filters ? bias[f] : T(0);
+}
+
+// w (depth, F) to the panels that b names, [F / columns][depth][columns], and the bias beside them.
+template <class T>
+static void pack_columns(const Plan& plan, int64_t depth, const T* w, const T* bias) {
+  const int64_t F = plan.filters;
+  constexpr int64_t columns = gemm_columns<T>;
+  T* out = static_cast<T*>(const_cast<void*>(plan.pointwise));
+  for (int64_t p = 0; p < F; p += columns)
+    for (int64_t k = 0; k < depth; k++)
+      for (int64_t j = 0; j < columns; j++) *out++ = p + j < F ? w[k * F + p + j] : T(0);
+  pack_bias(plan, ceil_div(F, columns) * columns, bias);
+}
+
+// w (depth, F), transposed, to the blocks that a names, [F / rows][depth / lanes][rows][lanes].
+template <class T>
+static void pack_rows(const Plan& plan, int64_t depth, const T* w, const T* bias) {
+  const int64_t F = plan.filters;
+  constexpr int64_t vl = lanes<T>;
+  T* out = static_cast<T*>(const_cast<void*>(plan.pointwise));
+  for (int64_t f = 0; f < F; f += gemm_rows)
+    for (int64_t q = 0; q < depth; q += vl)
+      for (int64_t i = f; i < f + gemm_rows; i++)
+        for (int64_t k = q; k < q + vl; k++) *out++ = i < F && k < depth ? w[k * F + i] : T(0);
+  pack_bias(plan, ceil_div(F, gemm_rows) * gemm_rows, bias);
 }
 
 }  // namespace SEPCONV_ISA

@@ -1,27 +1,33 @@
 // Compiled once per instruction set, with SEPCONV_ISA as the name of its namespace.
 #include "activation_gradient.h"
-#include "channels_first.h"
-#include "channels_last.h"
+#include "convolution.h"
+#include "depthwise_alone.h"
 
 namespace sepconv {
 namespace SEPCONV_ISA {
 
-template <class S, template <class> class Format> static TileKernels tile_kernels() {
+template <class S, template <class> class Layer> static TileKernels tile_kernels() {
   typedef Wide<S> T;
-  constexpr bool first = Format<S>::time_in_columns;
+  constexpr bool first = Layer<S>::time_in_columns;
   return {first ? gemm_columns<T> : gemm_rows,
           first ? gemm_rows : gemm_columns<T>,
           first ? lanes<T> : gemm_rows,
-          Format<S>::packed_sizes,
-          Format<S>::pack,
-          Format<S>::strip,
-          Format<S>::scratch_bytes,
-          Format<S>::run};
+          Layer<S>::packed_sizes,
+          Layer<S>::pack,
+          Layer<S>::strip,
+          Layer<S>::scratch_bytes,
+          Layer<S>::run};
 }
 
-template <class S> static void fill_formats(TileKernels* formats) {
-  formats[channels_last] = tile_kernels<S, ChannelsLast>();
-  formats[channels_first] = tile_kernels<S, ChannelsFirst>();
+template <class S> static void fill_layers(Kernels& k, int dtype) {
+  k.tile[dtype][channels_last] = tile_kernels<S, ChannelsLast>();
+  k.tile[dtype][channels_first] = tile_kernels<S, ChannelsFirst>();
+  k.convolution[dtype][channels_last] = tile_kernels<S, ConvolutionLast>();
+  k.convolution[dtype][channels_first] = tile_kernels<S, ConvolutionFirst>();
+  k.depthwise[dtype][channels_last] = tile_kernels<S, DepthwiseLast>();
+  k.depthwise[dtype][channels_first] = tile_kernels<S, DepthwiseFirst>();
+  // Its filters are the channels, all of which a tile computes.
+  for (TileKernels& tile : k.depthwise[dtype]) tile.filters = INT32_MAX;
 }
 
 #define SEPCONV_TEXT(a) #a
@@ -30,10 +36,10 @@ template <class S> static void fill_formats(TileKernels* formats) {
 void fill(Kernels& k) {
   k.isa = SEPCONV_NAME(SEPCONV_ISA);
   k.vector_bytes = vector_bytes;
-  fill_formats<float>(k.tile[float32]);
-  fill_formats<double>(k.tile[float64]);
-  fill_formats<Float16>(k.tile[float16]);
-  fill_formats<BFloat16>(k.tile[bfloat16]);
+  fill_layers<float>(k, float32);
+  fill_layers<double>(k, float64);
+  fill_layers<Float16>(k, float16);
+  fill_layers<BFloat16>(k, bfloat16);
   k.activate[float32] = activate<float>;
   k.activate[float64] = activate<double>;
   k.activate_gradient[float32] = activate_gradient<float>;

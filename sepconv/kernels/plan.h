@@ -29,12 +29,15 @@ struct Plan {
   // `phases` = stride / g apart, meet the same input steps. A class of outputs is so an undilated
   // convolution of stride `phases` over every dilation-th input step.
   int64_t classes, phases;
-  bool same, channels_first;
+  bool same;    // as many outputs as the stride leaves, whatever the window
+  bool causal;  // then all padding comes first
+  bool channels_first;
   bool finite_depthwise;  // else zeroed padding would turn an infinite weight into NaN
   Epilogue epilogue;
+  double step_work;       // products for one output step
   int64_t strip;          // outputs whose depthwise half is held at once
   int64_t scratch_bytes;  // of a thread, for one strip
-  const void* depthwise;  // packed by TileKernels::pack
+  const void* depthwise;  // packed by TileKernels::pack; null where a layer has none
   const void* pointwise;
   const void* bias;
 
@@ -60,13 +63,14 @@ struct PackedSizes {  // in elements
   int64_t depthwise, pointwise, bias;
 };
 
-// Everything one instruction set does for one dtype of x and y and one data format. Weights and
+// Everything one instruction set does for one layer, dtype of x and y, and data format. Weights and
 // sums are float32 where x is narrower.
 struct TileKernels {
   int steps, filters;  // of y, in one register tile of the matrix product
   int step_unit;       // of which a register tile may be cut: a vector, or all its rows
   PackedSizes (*packed_sizes)(const Plan&);
-  // depthwise (K, C*M), pointwise (C*M, F), bias (F) or null -> the arrays that `plan` names
+  // depthwise (K, C*M), pointwise (C*M, F), or (K*C, F) of a convolution of all channels,
+  // bias (F) or null -> the arrays that `plan` names
   void (*pack)(const Plan&, const void* depthwise, const void* pointwise, const void* bias);
   int64_t (*strip)(const Plan&);
   int64_t (*scratch_bytes)(const Plan&);
@@ -83,7 +87,9 @@ typedef void (*ActivateGradient)(const Epilogue&, const void* x, const void* dy,
 struct Kernels {
   const char* isa;
   int vector_bytes;
-  TileKernels tile[dtypes][2];  // [dtype][data format]
+  TileKernels tile[dtypes][2];         // of the separable convolution: [dtype][data format]
+  TileKernels convolution[dtypes][2];  // of all channels at every tap
+  TileKernels depthwise[dtypes][2];    // of the depthwise half alone
   Activate activate[2];
   ActivateGradient activate_gradient[2];
 };

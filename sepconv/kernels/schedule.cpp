@@ -23,15 +23,14 @@ int64_t output_steps(const Plan& p, int64_t steps) {
 
 int64_t padding_left(const Plan& p, int64_t steps) {
   if (!p.same) return 0;
+  if (p.causal) return p.span() - 1;
   const int64_t last = (output_steps(p, steps) - 1) * p.stride;
   return std::max<int64_t>(last + p.span() - steps, 0) / 2;
 }
 
 Schedule schedule(const Plan& plan, const TileKernels& kernels, const Call& call, int threads) {
   Schedule s{};
-  const double work =
-      2. * double(call.batch) * double(call.out_steps) * double(plan.depth()) *
-      double(plan.taps + plan.filters);
+  const double work = 2. * double(call.batch) * double(call.out_steps) * plan.step_work;
   s.threads = work < serial_work ? 1 : threads;
 
   const int64_t unit = kernels.steps, strip = plan.strip;

@@ -1,0 +1,425 @@
+"""The convolution of all channels and the depthwise one alone, within gamma_n * sum |x||w|."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+import reference
+from hypothesis import assume, given, strategies as st
+from numpy.typing import NDArray
+from test_core_memory import guarded
+
+from sepconv import _core
+from sepconv._core import ConvolutionPlan, DepthwisePlan, TilePlan
+
+LAYERS = ("convolution", "depthwise")
+FORMATS = (False, True)
+ISAS = _core.kernel_info()["available"]
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer and the input it is called on. `filters` is M of a depthwise layer."""
+
+    layer: str = "convolution"
+    batch: int = 2
+    steps: int = 20
+    channels: int = 5
+    filters: int = 3
+    taps: int = 3
+    stride: int = 1
+    dilation: int = 1
+    padding: str = "same"
+    channels_first: bool = False
+    dtype: str = "float32"
+    use_bias: bool = True
+
+    @property
+    def out_steps(self) -> int:
+        return reference.output_steps(
+            self.steps, self.taps, self.stride, self.dilation, self.padding
+        )
+
+    @property
+    def out_channels(self) -> int:
+        return self.filters * (self.channels if self.layer == "depthwise" else 1)
+
+    def data(self, seed: int = 0) -> tuple[NDArray[Any], list[Any]]:
+        """Return x (B, T, C), and the kernel and the bias."""
+        rng = np.random.default_rng(seed)
+
+        def draw(*shape: int) -> NDArray[Any]:
+            return rng.standard_normal(shape).astype(self.dtype)
+
+        x = draw(self.batch, self.steps, self.channels)
+        kernel = draw(self.taps, self.channels, self.filters)
+        return x, [kernel, draw(self.out_channels) if self.use_bias else None]
+
+    def plan(self, weights: list[Any], **arguments: Any) -> TilePlan:
+        kind = ConvolutionPlan if self.layer == "convolution" else DepthwisePlan
+        return kind(
+            *weights,
+            strides=self.stride,
+            padding=self.padding,
+            dilation_rate=self.dilation,
+            channels_first=self.channels_first,
+            **arguments,
+        )
+
+    def run(self, x: NDArray[Any], weights: list[Any], **arguments: Any) -> NDArray[Any]:
+        """Return y (B, S, F) of x (B, T, C), whatever the data format."""
+        plan = self.plan(weights, **arguments)
+        if self.channels_first:
+            return plan(np.ascontiguousarray(x.transpose(0, 2, 1))).transpose(0, 2, 1)
+        return plan(x)
+
+    def check(self, seed: int = 0) -> None:
+        """Assert that the core is within the bound of the oracle's value."""
+        x, weights = self.data(seed)
+        geometry = (self.steps, self.taps, self.stride, self.dilation, self.padding)
+        exact, size = getattr(reference, self.layer)(
+            x,
+            *weights,
+            first=-reference.padding_left(*geometry),
+            out=self.out_steps,
+            strides=self.stride,
+            dilation_rate=self.dilation,
+        )
+        y = self.run(x, weights)
+        assert y.shape == exact.shape
+        assert y.dtype == self.dtype
+        depth = self.taps * (self.channels if self.layer == "convolution" else 1)
+        bound = reference.tolerance(size, depth + 1, np.dtype(self.dtype))
+        worst = np.max(np.abs(y - exact) / bound, initial=0)
+        assert worst <= 1, f"{self}: {worst} times the bound"
+
+
+def random_layers(count: int, seed: int = 0, **fixed: Any) -> list[Layer]:
+    """Return `count` small layers of every kind."""
+    rng = np.random.default_rng(seed)
+    found: list[Layer] = []
+    while len(found) < count:
+        layer = Layer(
+            layer=LAYERS[rng.integers(2)],
+            batch=int(rng.integers(1, 3)),
+            steps=int(rng.integers(1, 90)),
+            channels=int(rng.integers(1, 41)),
+            filters=int(rng.integers(1, 70)),
+            taps=int(rng.integers(1, 16)),
+            stride=int(rng.choice([1, 1, 2, 3, 5, 20])),
+            dilation=int(rng.choice([1, 1, 2, 3, 8])),
+            padding=str(rng.choice(["same", "valid", "causal"])),
+            channels_first=bool(rng.integers(2)),
+            dtype=("float32", "float64")[rng.integers(2)],
+            use_bias=bool(rng.integers(4)),
+        )
+        if layer.layer == "depthwise":
+            layer = replace(layer, filters=int(rng.choice([1, 1, 2, 3, 5])))
+        layer = replace(layer, **fixed)
+        if layer.out_steps > 0:
+            found.append(layer)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def threads_restored() -> Iterator[None]:
+    before = _core.get_num_threads()
+    yield
+    _core.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("axis", ["steps", "channels", "filters", "taps"])
+def test_every_size_around_the_vector_widths(
+    axis: str, layer: str, channels_first: bool, dtype: str
+) -> None:
+    base = Layer(layer, batch=1, channels_first=channels_first, dtype=dtype)
+    for size in range(1, 36):
+        replace(base, **{axis: size}).check()
+
+
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("size", [63, 64, 65, 127, 129, 193, 400])
+def test_sizes_around_the_register_tiles(size: int, layer: str, channels_first: bool) -> None:
+    base = Layer(layer, batch=1, steps=9, channels_first=channels_first)
+    for axis in ("steps", "channels", "filters"):
+        replace(base, **{axis: size}).check()
+
+
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize("padding", ["same", "valid", "causal"])
+@pytest.mark.parametrize("stride", [1, 2, 3, 7, 50])
+@pytest.mark.parametrize("dilation", [1, 2, 3, 9, 400])
+def test_strides_and_dilations(
+    dilation: int, stride: int, padding: str, channels_first: bool
+) -> None:
+    for layer in LAYERS:
+        for taps in (1, 2, 3, 13):
+            for steps in (1, 19, 97):
+                case = Layer(
+                    layer,
+                    batch=1,
+                    steps=steps,
+                    channels=3,
+                    taps=taps,
+                    stride=stride,
+                    dilation=dilation,
+                    padding=padding,
+                    channels_first=channels_first,
+                )
+                if case.out_steps > 0:
+                    case.check()
+
+
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize(
+    ("taps", "channels", "dilation"), [(3, 341, 1), (4, 256, 2), (9, 250, 1), (5, 1030, 3)]
+)
+def test_depths_around_the_blocks_of_the_reduction(
+    taps: int, channels: int, dilation: int, channels_first: bool
+) -> None:
+    for dtype in ("float32", "float64"):
+        case = Layer(
+            batch=1,
+            steps=21,
+            channels=channels,
+            filters=70,
+            taps=taps,
+            dilation=dilation,
+            channels_first=channels_first,
+            dtype=dtype,
+        )
+        x, weights = case.data()
+        case.check()
+        for activation in ("tanh", "relu6"):
+            y = case.run(x, weights, activation=activation)
+            expected = _core.activate(np.ascontiguousarray(case.run(x, weights)), activation)
+            np.testing.assert_array_equal(y, expected)
+
+
+def test_random_layers() -> None:
+    for seed, layer in enumerate(random_layers(250)):
+        layer.check(seed)
+
+
+@given(
+    st.builds(
+        Layer,
+        layer=st.sampled_from(LAYERS),
+        steps=st.integers(1, 100),
+        channels=st.integers(1, 40),
+        filters=st.integers(1, 20),
+        taps=st.integers(1, 20),
+        stride=st.integers(1, 9),
+        dilation=st.integers(1, 9),
+        padding=st.sampled_from(["same", "valid", "causal"]),
+        channels_first=st.booleans(),
+        dtype=st.sampled_from(["float32", "float64"]),
+        use_bias=st.booleans(),
+    )
+)
+def test_any_layer(layer: Layer) -> None:
+    assume(layer.out_steps > 0)
+    layer.check()
+
+
+@pytest.mark.parametrize("isa", ISAS)
+def test_every_instruction_set(isa: str) -> None:
+    code = "from test_core_convolution import *\nfor i in random_layers(80, seed=5): i.check()"
+    environ = {**os.environ, "SEPCONV_ISA": isa, "PYTHONPATH": str(Path(__file__).parent)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("layer", random_layers(60, seed=1), ids=str)
+def test_formats_give_the_same_bits(layer: Layer) -> None:
+    x, weights = layer.data()
+    last = replace(layer, channels_first=False).run(x, weights)
+    first = replace(layer, channels_first=True).run(x, weights)
+    np.testing.assert_array_equal(last, first)
+
+
+LARGE = {
+    "batches": Layer(batch=16, steps=150, channels=48, filters=70, taps=5),
+    "steps": Layer(batch=1, steps=3000, channels=40, filters=64, taps=9, stride=2),
+    "filters": Layer(batch=1, steps=5, channels=300, filters=1200),
+    "blocks": Layer(batch=1, steps=300, channels=250, filters=100, taps=9),
+    "depthwise": Layer("depthwise", batch=3, steps=3000, channels=70, filters=1, taps=31),
+    "classes": Layer("depthwise", batch=1, steps=9000, channels=40, filters=2, dilation=31),
+}
+
+
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize("name", LARGE)
+def test_threads_and_batches_do_not_change_a_bit(name: str, channels_first: bool) -> None:
+    layer = replace(LARGE[name], channels_first=channels_first)
+    x, weights = layer.data()
+    outputs = set()
+    for threads in (1, 2, 3, 8):
+        _core.set_num_threads(threads)
+        outputs.add(layer.run(x, weights, activation="tanh").tobytes())
+    parts = [layer.run(part, weights, activation="tanh") for part in np.split(x, len(x))]
+    outputs.add(np.concatenate(parts).tobytes())
+    assert len(outputs) == 1
+
+
+def test_one_tap_over_all_rows_is_the_same_as_over_each_sample() -> None:
+    layer = Layer(steps=50, channels=37, filters=70, taps=1)
+    x, weights = layer.data()
+    rows = layer.plan(weights)(x.reshape(1, -1, 37))
+    np.testing.assert_array_equal(rows.reshape(2, 50, 70), layer.plan(weights)(x))
+
+
+@pytest.mark.parametrize("dtype", [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)], ids=str)
+@pytest.mark.parametrize("activation", ["linear", "relu6", "tanh"])
+def test_narrow_layers_are_float32_layers_between_two_conversions(
+    dtype: np.dtype[Any], activation: str
+) -> None:
+    blocks = Layer(batch=1, channels=250, filters=70, taps=9, steps=30)
+    many = random_layers(60, seed=3, dtype="float32")
+    for layer in (*many, blocks, replace(blocks, channels_first=True)):
+        x, weights = layer.data()
+        x = x.astype(dtype)
+        expected = layer.run(x.astype(np.float32), weights, activation=activation).astype(dtype)
+        y = layer.run(x, weights, activation=activation, dtype=dtype)
+        np.testing.assert_array_equal(y, expected)
+
+
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize("channels_first", FORMATS)
+def test_memory_outside_the_arrays_is_never_touched(channels_first: bool, at_end: bool) -> None:
+    blocks = Layer(batch=1, channels=250, filters=70, taps=9, steps=30)
+    for layer in (*random_layers(100, seed=4), blocks):
+        layer = replace(layer, channels_first=channels_first)
+        x, weights = layer.data()
+        expected = layer.run(x, weights)
+        if channels_first:
+            x, expected = x.transpose(0, 2, 1), expected.transpose(0, 2, 1)
+        with (
+            guarded(x.shape, layer.dtype, at_end=at_end) as inside,
+            guarded(expected.shape, layer.dtype, at_end=at_end) as out,
+        ):
+            inside[:] = x
+            y = layer.plan(weights)(inside, out)
+            assert y is out
+            np.testing.assert_array_equal(out, expected)
+            del inside, out, y
+
+
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("first", [-40, -3, 0, 7, 60])
+def test_windows_may_lie_anywhere(first: int, layer: str, channels_first: bool) -> None:
+    for stride, dilation in ((1, 1), (3, 1), (1, 5)):
+        case = Layer(layer, stride=stride, dilation=dilation, channels_first=channels_first)
+        x, weights = case.data()
+        given = np.ascontiguousarray(x.transpose(0, 2, 1)) if channels_first else x
+        for steps in (0, 1, 33):
+            exact, size = getattr(reference, layer)(
+                x, *weights, first=first, out=steps, strides=stride, dilation_rate=dilation
+            )
+            y = case.plan(weights).windows(given, first, steps)
+            y = y.transpose(0, 2, 1) if channels_first else y
+            assert y.shape == exact.shape
+            bound = reference.tolerance(size, 16, np.dtype(np.float32))
+            assert (np.abs(y - exact) <= bound).all()
+
+
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 3)])
+@pytest.mark.parametrize("padding", ["same", "causal"])
+def test_padding_is_never_multiplied(
+    padding: str, stride: int, dilation: int, value: float, layer: str, channels_first: bool
+) -> None:
+    for taps, end in ((3, 0), (3, -1), (15, 0), (15, -1)):
+        case = Layer(
+            layer,
+            steps=21,
+            taps=taps,
+            stride=stride,
+            dilation=dilation,
+            padding=padding,
+            channels_first=channels_first,
+        )
+        x, (kernel, bias) = case.data()
+        kernel[end, 1, 0] = value  # over the padding for the outputs of one end
+        y = case.run(x, [kernel, bias])
+        first = -reference.padding_left(case.steps, taps, stride, dilation, padding)
+        with np.errstate(invalid="ignore"):
+            exact, _ = getattr(reference, layer)(
+                x, kernel, bias, first=first, out=case.out_steps,
+                strides=stride, dilation_rate=dilation,
+            )  # fmt: skip
+        np.testing.assert_array_equal(np.isnan(y), np.isnan(exact))
+        np.testing.assert_array_equal(np.isposinf(y), np.isposinf(exact))
+        assert np.isfinite(exact).any()
+
+
+@pytest.mark.parametrize(("first", "steps"), [(0, -1), (2**61, 1), (-(2**61), 1), (0, 2**61)])
+def test_windows_out_of_range_are_refused(first: int, steps: int) -> None:
+    case = Layer()
+    x, weights = case.data()
+    with pytest.raises(ValueError, match="are out of range"):
+        case.plan(weights).windows(x, first, steps)
+
+
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_empty_batches_and_empty_inputs_give_empty_outputs(
+    layer: str, channels_first: bool
+) -> None:
+    for case in (Layer(layer, batch=0), Layer(layer, steps=0)):
+        case = replace(case, channels_first=channels_first)
+        x, weights = case.data()
+        assert case.run(x, weights).shape == (case.batch, case.steps, case.out_channels)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize("name", ["stride", "dilation"])
+def test_largest_strides_and_dilations_need_no_memory(
+    name: str, channels_first: bool, layer: str
+) -> None:
+    case = replace(Layer(layer, channels_first=channels_first), **{name: 2**31 - 1})
+    x, weights = case.data()
+    assert case.run(x, weights).shape[1] == (1 if name == "stride" else 20)
+
+
+def zeros(*shape: int, dtype: str = "float32") -> NDArray[Any]:
+    return np.zeros(shape, dtype)
+
+
+@pytest.mark.parametrize("kind", [ConvolutionPlan, DepthwisePlan])
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"kernel": zeros(3, 5)}, ValueError, r"kernel must be \(K, C, .\), none of them 0"),
+        ({"kernel": zeros(3, 0, 2)}, ValueError, "none of them 0"),
+        ({"bias": zeros(6)}, ValueError, r"bias must be \(2,\), got \(6,\)"),
+        ({"bias": zeros(2, dtype="float64")}, TypeError, "weights must have one dtype"),
+        ({"kernel": zeros(3, 1, 2, dtype="int32")}, TypeError, "got int32"),
+        ({"strides": 0}, ValueError, r"strides must be in 1\.\.2\*\*31-1, got 0"),
+        ({"padding": "full"}, ValueError, 'padding must be "valid", "same" or "causal"'),
+        ({"activation": "softmax"}, ValueError, "activation must be one of"),
+    ],
+)
+def test_plan_refuses(
+    kind: type[ConvolutionPlan], changes: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    arguments: dict[str, Any] = {"kernel": zeros(3, 1, 2), "bias": zeros(2), "padding": "same"}
+    with pytest.raises(error, match=message):
+        kind(**{**arguments, "channels_first": False, **changes})
