@@ -97,3 +97,17 @@ cdef extern from "kernels/schedule.h" namespace "sepconv" nogil:
 cdef extern from "kernels/openmp.h" namespace "sepconv" nogil:
     bool_t has_openmp()
     bool_t pause_openmp()
+
+
+cdef extern from "kernels/optimizer.h" namespace "sepconv" nogil:
+    struct Update:
+        int64_t n
+        const void* w
+        const void* g
+        void* out
+        void* slots[3]
+        double learning_rate
+        double weight_decay
+        double[4] factors
+
+    void run_update(int, bool_t, const Update&)

@@ -109,3 +109,14 @@ def activate_gradient(
 def kernel_info() -> KernelInfo: ...
 def set_num_threads(n: int) -> None: ...
 def get_num_threads() -> int: ...
+
+RULES: Final[tuple[str, ...]]
+
+def updated_weights(
+    rule: str,
+    w: NDArray[_Float],
+    g: NDArray[_Float],
+    slots: tuple[NDArray[_Float] | None, ...],
+    rates: tuple[float, float],
+    factors: tuple[float, ...],
+) -> NDArray[_Float]: ...

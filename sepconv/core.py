@@ -38,6 +38,7 @@ with _short_spins():
         get_num_threads,
         kernel_info,
         set_num_threads,
+        updated_weights,
     )
 
 __all__ = [
@@ -50,4 +51,5 @@ __all__ = [
     "get_num_threads",
     "kernel_info",
     "set_num_threads",
+    "updated_weights",
 ]

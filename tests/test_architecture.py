@@ -17,6 +17,7 @@ STOREYS = (
     ("config",),
     ("saving",),
     ("models",),
+    ("training",),
     ("layers",),
     ("initializers", "activations", "regularizers", "constraints", "ops", "dtypes"),
     ("core",),

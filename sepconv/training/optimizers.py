@@ -1,0 +1,465 @@
+"""Update rules of weights, with Keras's arguments, arithmetic and configs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sepconv.arrays import compute_dtype, float_dtype
+from sepconv.declaration import Argument, Declared, Rule, argument
+from sepconv.errors import ValidationError, shown
+from sepconv.layers.operation import snake_case
+from sepconv.layers.variable import Variable, widened
+from sepconv.registry import Registry
+from sepconv.rules import Flag, Nullable, Number, is_real
+from sepconv.training import schedules
+from sepconv.training.rules import Label, Only
+from sepconv.training.schedules import LearningRateSchedule
+
+Arrays = list[NDArray[Any]]
+
+
+class LearningRate:
+    """A number of at least 0, or a schedule."""
+
+    number = Number(minimum=0)
+
+    def normalise(self, value: Any, name: str) -> float | LearningRateSchedule:
+        if is_real(value):
+            return float(self.number.normalise(value, name))
+        if not isinstance(value, (LearningRateSchedule, Mapping)):
+            raise ValidationError(
+                f"Argument `{name}` should be float, or an instance of LearningRateSchedule. "
+                f"Received instead: {name}={shown(value)}"
+            )
+        return schedules.get(value) or 0.0
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": ["number", "object"], "minimum": 0}
+
+    def to_config(self, value: float | LearningRateSchedule) -> Any:
+        return schedules.serialize(value) if isinstance(value, LearningRateSchedule) else value
+
+
+_OFF = "Off; Keras has more."
+_NORM = Nullable(Number(above=0))
+_DECAY = "Share of each weight, times the learning rate, that a step takes off first."
+
+# What all optimizers take, after arguments of their own, in Keras's order: rule, default, doc.
+COMMON: Mapping[str, tuple[Rule, Any, str]] = {
+    "weight_decay": (Nullable(Number(minimum=0)), None, _DECAY),
+    "clipnorm": (_NORM, None, "Largest norm of the gradient of one weight array."),
+    "clipvalue": (_NORM, None, "Largest absolute value in a gradient."),
+    "global_clipnorm": (_NORM, None, "Largest norm of all gradients together."),
+    "use_ema": (Only(False), False, _OFF),
+    "ema_momentum": (Number(minimum=0, maximum=1), 0.99, "Of no effect without `use_ema`."),
+    "ema_overwrite_frequency": (Only(None), None, _OFF),
+    "loss_scale_factor": (Only(None), None, _OFF),
+    "gradient_accumulation_steps": (Only(None), None, _OFF),
+    "name": (Nullable(Label()), None, "Name; by default the class in snake_case."),
+}
+
+
+class Optimizer(Declared):
+    """The base of optimizers: clips gradients, decays and updates weights, constrains them.
+
+    A subclass declares its arguments, the first of them `learning_rate`, names its slots in
+    `slot_names` and writes `factors`; `rule` is the core's name of the update.
+
+    16-bit weights have slots in float32, in which they are updated, too; then they are rounded.
+    """
+
+    rule: ClassVar[str]
+    if TYPE_CHECKING:  # declared in each subclass, to stand after its own
+        learning_rate: Any = argument(LearningRate(), default=0.01, doc="")
+        weight_decay: Any = argument(Number(), default=None, kw_only=True, doc="")
+        clipnorm: Any = argument(Number(), default=None, kw_only=True, doc="")
+        clipvalue: Any = argument(Number(), default=None, kw_only=True, doc="")
+        global_clipnorm: Any = argument(Number(), default=None, kw_only=True, doc="")
+        name: Any = argument(Label(), default=None, kw_only=True, doc="")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if "learning_rate" in vars(cls):
+            for name, (rule, default, doc) in COMMON.items():
+                if name not in vars(cls):
+                    declared = argument(rule, default=default, doc=doc)
+                    declared.__set_name__(cls, name)
+                    setattr(cls, name, declared)
+        super().__init_subclass__(**kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.__dict__["name"] = self.name or snake_case(type(self).__name__)
+        self.iterations = 0
+        self.built = False
+        self._places: dict[Variable, int] = {}
+        self._slots: dict[str, Arrays] = {}
+
+    def check(self) -> None:
+        given = {"clipnorm": self.clipnorm, "clipvalue": self.clipvalue}
+        given["global_clipnorm"] = self.global_clipnorm
+        if sum(value is not None for value in given.values()) > 1:
+            told = ", ".join(f"{name}={value}" for name, value in given.items())
+            raise ValidationError(
+                f"Only one of `clipnorm`, `clipvalue` and `global_clipnorm` can be set. "
+                f"Received: {told}."
+            )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "learning_rate":
+            if isinstance(self.learning_rate, LearningRateSchedule) and is_real(value):
+                raise TypeError(
+                    "This optimizer was created with a `LearningRateSchedule` object as its "
+                    "`learning_rate` constructor argument, hence its learning rate is not "
+                    "settable. If you need the learning rate to be settable, you should "
+                    "instantiate the optimizer with a float `learning_rate` argument."
+                )
+            self.__dict__[name] = LearningRate().normalise(value, name)
+        else:
+            super().__setattr__(name, value)
+
+    # --- the subclass's part -------------------------------------------------------------------
+
+    def slot_names(self) -> tuple[str | None, ...]:
+        """Return the names of the slots in the core's order; None for one that is not used."""
+        raise NotImplementedError(f"{type(self).__name__} must define slot_names(self)")
+
+    def factors(self, rate: Any) -> tuple[float, ...]:
+        """Return the core's factors for the step to come, as floats of the type of `rate`."""
+        raise NotImplementedError(f"{type(self).__name__} must define factors(self, rate)")
+
+    # --- updating ------------------------------------------------------------------------------
+
+    @property
+    def current_learning_rate(self) -> float:
+        """The learning rate of the step to come, which Keras keeps in float32."""
+        rate = self.learning_rate
+        return float(
+            np.float32(rate(self.iterations) if isinstance(rate, LearningRateSchedule) else rate)
+        )
+
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Make the slots for `variables`, those of a model that are trainable."""
+        if self.built:
+            return
+        self._places = {variable: place for place, variable in enumerate(variables)}
+        self._slots = {
+            name: [_zeros_like(variable) for variable in variables]
+            for name in self.slot_names()
+            if name is not None
+        }
+        self.built = True
+
+    def apply(
+        self, grads: Sequence[NDArray[Any]], trainable_variables: Sequence[Variable] | None = None
+    ) -> None:
+        """Update `trainable_variables` along `grads`, one array each.
+
+        Raises:
+            ValidationError: another number of arrays, or variables that are not those of `build`.
+        """
+        variables = list(self._places) if trainable_variables is None else list(trainable_variables)
+        for variable, value in zip(variables, self.updated(grads, variables), strict=True):
+            variable._value = value
+
+    def updated(
+        self, grads: Sequence[NDArray[Any]], variables: Sequence[Variable]
+    ) -> list[NDArray[Any]]:
+        """Return the new values of `variables`, frozen; the slots and `iterations` move on."""
+        from sepconv.core import updated_weights
+
+        if not self.built:
+            self.build(variables)
+        self._check_known(grads, variables)
+        if not len(variables):
+            return []
+        grads = self._clipped([np.asarray(gradient) for gradient in grads])
+        rate = self.current_learning_rate
+        decay = self.weight_decay or 0.0
+        factors = {t: self.factors(t(rate)) for t in {_type_of(variable) for variable in variables}}
+        names = self.slot_names()
+        found = []
+        for gradient, variable in zip(grads, variables, strict=True):
+            place = self._places[variable]
+            slots = tuple(None if name is None else self._slots[name][place] for name in names)
+            kind = _type_of(variable)
+            value = updated_weights(
+                self.rule,
+                widened(variable.value),
+                np.ascontiguousarray(gradient, kind).reshape(variable.shape),
+                slots,
+                (rate, decay),
+                factors[kind],
+            )
+            if variable.constraint is not None:
+                value = variable.constraint(value)
+            value = np.require(value, float_dtype(variable.dtype), ["C"])
+            value.flags.writeable = False
+            found.append(value)
+        self.iterations += 1
+        return found
+
+    def _check_known(self, grads: Sequence[Any], variables: Sequence[Variable]) -> None:
+        if len(grads) != len(variables):
+            raise ValidationError(
+                f"there must be one gradient a variable: got {len(grads)} gradients and "
+                f"{len(variables)} variables"
+            )
+        for variable in variables:
+            if variable not in self._places:
+                raise ValidationError(
+                    f"Unknown variable: {variable.path}. The optimizer was built for other "
+                    f"variables; use a new optimizer, or compile the model again"
+                )
+
+    def _clipped(self, grads: Arrays) -> Arrays:
+        if self.clipvalue is not None:
+            return [np.clip(gradient, -self.clipvalue, self.clipvalue) for gradient in grads]
+        if self.clipnorm is not None:
+            return [_scaled(g, self.clipnorm / max(_norm_of([g]), self.clipnorm)) for g in grads]
+        if self.global_clipnorm is not None:
+            norm = _norm_of(grads)
+            scale = self.global_clipnorm / max(norm, self.global_clipnorm) + (norm - norm)
+            return [_scaled(gradient, scale) for gradient in grads]
+        return grads
+
+    # --- state -----------------------------------------------------------------------------------
+
+    @property
+    def variables(self) -> list[NDArray[Any]]:
+        """The state in Keras's order: iterations, learning rate unless scheduled, the slots."""
+        return list(self.state().values())
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return copies of the state by name, in Keras's order."""
+        found: dict[str, NDArray[Any]] = {"iteration": np.array(self.iterations, np.int64)}
+        if not isinstance(self.learning_rate, LearningRateSchedule):
+            found["learning_rate"] = np.array(self.learning_rate, np.float64)
+        for group in self._groups():
+            for variable, place in self._places.items():
+                for name in group:
+                    slot = self._slots[name][place]
+                    found[f"{variable.path.replace('/', '_')}_{name}"] = slot.copy()
+        return found
+
+    def set_state(self, values: Sequence[Any]) -> None:
+        """Set the state to arrays in the order of `variables`: all of them or none.
+
+        Raises:
+            ValidationError: another number of arrays, or another shape.
+        """
+        state = self.state()
+        values = [np.asarray(value) for value in values]
+        if len(values) != len(state):
+            raise ValidationError(
+                f"optimizer '{self.name}' has {len(state)} variables, got {len(values)}; build it "
+                f"on the model's weights first"
+            )
+        for (name, held), value in zip(state.items(), values, strict=True):
+            if held.shape != value.shape:
+                raise ValidationError(
+                    f"Optimizer variable {name} has shape {held.shape} not compatible with "
+                    f"provided weight shape {value.shape}."
+                )
+        given = dict(zip(state, values, strict=True))
+        self.iterations = int(given.pop("iteration"))
+        if "learning_rate" in given:
+            self.learning_rate = float(given.pop("learning_rate"))
+        rest = iter(given.values())
+        for group in self._groups():
+            for place in self._places.values():
+                for name in group:
+                    self._slots[name][place][...] = next(rest)
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Put the state into `store` under "0", "1", ..., as Keras does."""
+        store.update({str(i): value for i, value in enumerate(self.variables)})
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Set the state from what `save_own_variables`, of Keras too, stored."""
+        self.set_state([store[key] for key in sorted(store, key=int)])
+
+    def _groups(self) -> list[tuple[str, ...]]:
+        """Return the slots' names such that those of one group stand together by variable."""
+        return [(name,) for name in self.slot_names() if name is not None]
+
+
+def _accept(obj: Any) -> Optimizer:
+    if isinstance(obj, Optimizer):
+        return obj
+    raise registry.refusal(obj)
+
+
+class OptimizerRegistry(Registry[Optimizer]):
+    """Optimizers by name, whatever its case, as in Keras."""
+
+    def __getitem__(self, name: str) -> type[Optimizer]:
+        lower = name.lower()
+        return super().__getitem__(lower if lower in self._classes else name)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._classes
+
+
+registry = OptimizerRegistry("optimizer", "keras.optimizers", _accept)
+get = registry.get
+serialize = registry.serialize
+deserialize = registry.deserialize
+
+
+def _learning_rate(default: float) -> Any:
+    return argument(LearningRate(), default=default, doc="A number, or a schedule.")
+
+
+def _share(default: float, doc: str) -> Any:
+    return argument(Number(minimum=0, maximum=1), default=default, doc=doc)
+
+
+def _epsilon() -> Any:
+    return argument(Number(minimum=0), default=1e-7, doc="Keeps a zero from dividing.")
+
+
+@registry.register("sgd")
+class SGD(Optimizer):
+    """Gradient descent, w - rate · g, or with (Nesterov's) momentum, as `keras.optimizers.SGD`.
+
+    m ← momentum · m - rate · g; w ← w + m, Nesterov: w + momentum · m - rate · g.
+
+    >>> weight = Variable([1.0, 2.0], "float32", "toy/weight")
+    >>> SGD(0.5).apply([np.array([1.0, -1.0])], [weight])
+    >>> weight.numpy()
+    array([0.5, 2.5], dtype=float32)
+    """
+
+    rule = "sgd"
+    learning_rate: Argument[Any, Any] = _learning_rate(0.01)
+    momentum: Argument[float, float] = _share(0.0, "Share of the last step in the next.")
+    nesterov: Argument[bool, bool] = argument(Flag(), default=False, doc="Nesterov's momentum.")
+
+    def slot_names(self) -> tuple[str | None, ...]:
+        return ("momentum" if self.momentum else None,)
+
+    def factors(self, rate: Any) -> tuple[float, ...]:
+        return (self.momentum, float(self.nesterov))
+
+
+class _Moments(Optimizer):
+    """The update that Adam and AdamW have in common.
+
+    m ← m + (1 - β₁)(g - m); v ← v + (1 - β₂)(g² - v);
+    w ← w - rate · √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε), t = 1, 2, ...
+    """
+
+    rule = "adam"
+    if TYPE_CHECKING:
+        beta_1: Any = argument(Number(), default=0.9, doc="")
+        beta_2: Any = argument(Number(), default=0.999, doc="")
+        epsilon: Any = argument(Number(), default=1e-7, doc="")
+        amsgrad: Any = argument(Flag(), default=False, doc="")
+
+    def slot_names(self) -> tuple[str | None, ...]:
+        return ("momentum", "velocity", "velocity_hat" if self.amsgrad else None)
+
+    def _groups(self) -> list[tuple[str, ...]]:
+        return [("momentum", "velocity"), *([("velocity_hat",)] if self.amsgrad else [])]
+
+    def factors(self, rate: Any) -> tuple[float, ...]:
+        # In the weights' own precision, as Keras: float32 has 1 - 0.999 to five digits alone.
+        kind = type(rate)
+        powers = [kind(beta) ** kind(self.iterations + 1) for beta in (self.beta_1, self.beta_2)]
+        alpha = rate * np.sqrt(1 - powers[1]) / (1 - powers[0])
+        return (float(alpha), 1 - self.beta_1, 1 - self.beta_2, self.epsilon)
+
+
+@registry.register("adam")
+class Adam(_Moments):
+    """Adam, as `keras.optimizers.Adam`. Kingma & Ba, 2014, https://arxiv.org/abs/1412.6980.
+
+    ε is added to √v before the biases are corrected ("epsilon hat" of the paper).
+
+    >>> weight = Variable([1.0, 2.0], "float32", "toy/weight")
+    >>> Adam(0.1).apply([np.array([1.0, -3.0])], [weight])
+    >>> weight.numpy().round(4)
+    array([0.9, 2.1], dtype=float32)
+    """
+
+    learning_rate: Argument[Any, Any] = _learning_rate(0.001)
+    beta_1: Argument[float, float] = _share(0.9, "Share of the old in the mean of gradients.")
+    beta_2: Argument[float, float] = _share(0.999, "Share of the old in the mean of squares.")
+    epsilon: Argument[float, float] = _epsilon()
+    amsgrad: Argument[bool, bool] = argument(
+        Flag(), default=False, doc="Whether to divide by the largest mean of squares so far."
+    )
+
+
+@registry.register("adamw")
+class AdamW(_Moments):
+    """Adam with decoupled weight decay, as `keras.optimizers.AdamW`.
+
+    Before each update, w ← w - w · weight_decay · rate. Loshchilov & Hutter, 2019,
+    https://arxiv.org/abs/1711.05101.
+
+    >>> AdamW().weight_decay
+    0.004
+    """
+
+    learning_rate: Argument[Any, Any] = _learning_rate(0.001)
+    weight_decay: Argument[float, float] = argument(Number(minimum=0), default=0.004, doc=_DECAY)
+    beta_1: Argument[float, float] = _share(0.9, "Share of the old in the mean of gradients.")
+    beta_2: Argument[float, float] = _share(0.999, "Share of the old in the mean of squares.")
+    epsilon: Argument[float, float] = _epsilon()
+    amsgrad: Argument[bool, bool] = argument(
+        Flag(), default=False, doc="Whether to divide by the largest mean of squares so far."
+    )
+
+
+@registry.register("rmsprop")
+class RMSprop(Optimizer):
+    """Gradients by the root of their mean square, as `keras.optimizers.RMSprop`.
+
+    v ← ρ v + (1 - ρ) g²; w ← w - rate · g / √(v + ε), centered: v less the squared mean of g.
+
+    >>> weight = Variable([1.0, 2.0], "float32", "toy/weight")
+    >>> RMSprop(0.1, rho=0.75).apply([np.array([1.0, -1.0])], [weight])
+    >>> weight.numpy().round(4)
+    array([0.8, 2.2], dtype=float32)
+    """
+
+    rule = "rmsprop"
+    learning_rate: Argument[Any, Any] = _learning_rate(0.001)
+    rho: Argument[float, float] = _share(0.9, "Share of the old in the mean of squares.")
+    momentum: Argument[float, float] = _share(0.0, "Share of the last step in the next.")
+    epsilon: Argument[float, float] = _epsilon()
+    centered: Argument[bool, bool] = argument(
+        Flag(), default=False, doc="Whether to divide by the deviation, not the mean square."
+    )
+
+    def slot_names(self) -> tuple[str | None, ...]:
+        return (
+            "velocity",
+            "momentum" if self.momentum else None,
+            "average_gradient" if self.centered else None,
+        )
+
+    def factors(self, rate: Any) -> tuple[float, ...]:
+        return (self.rho, 1 - self.rho, self.momentum, self.epsilon)
+
+
+def _type_of(variable: Variable) -> Any:
+    return compute_dtype(variable.value.dtype).type
+
+
+def _zeros_like(variable: Variable) -> NDArray[Any]:
+    return np.zeros(variable.shape, _type_of(variable))
+
+
+def _norm_of(grads: Sequence[NDArray[Any]]) -> float:
+    return math.sqrt(math.fsum(float(np.sum(np.square(g, dtype=np.float64))) for g in grads))
+
+
+def _scaled(gradient: NDArray[Any], scale: float) -> NDArray[Any]:
+    return np.asarray(gradient * gradient.dtype.type(scale))
