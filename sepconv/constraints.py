@@ -12,10 +12,9 @@ from sepconv.arrays import real_array
 from sepconv.declaration import Argument, Declared, argument
 from sepconv.errors import ValidationError, shown
 from sepconv.registry import Registry
-from sepconv.rules import Integer, ListOf, Number
+from sepconv.rules import Axes, Number
 
 EPSILON = 1e-7  # Keras's: keeps a norm of 0 from dividing
-MAX_AXIS = 63  # NumPy arrays have at most 64 axes
 
 Projection = Callable[[Any], Any]  # array -> array of the same shape
 Axis = int | Sequence[int]
@@ -40,19 +39,6 @@ registry: Registry[Projection] = Registry("constraint", "keras.constraints", _ac
 get = registry.get
 serialize = registry.serialize
 deserialize = registry.deserialize
-
-
-class Axes(ListOf):
-    """An axis, or a list of different ones."""
-
-    def __init__(self) -> None:
-        super().__init__(Integer(-MAX_AXIS - 1, MAX_AXIS))
-
-    def normalise(self, value: Any, name: str) -> int | list[int]:
-        axes: int | list[int] = super().normalise(value, name)
-        if isinstance(axes, list) and len(set(axes)) < len(axes):
-            raise ValidationError(f"`{name}` names an axis twice: {shown(axes)}")
-        return axes
 
 
 def _axis() -> Any:

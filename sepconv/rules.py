@@ -15,6 +15,7 @@ from sepconv.errors import ValidationError, shown
 from sepconv.registry import Registry
 
 MAX_SIZE = 2**31 - 1  # the largest count or size of any argument
+MAX_AXIS = 63  # NumPy arrays have at most 64 axes
 MAX_SEED = 2**32 - 1  # NumPy's uint32 seeds, as Keras packs them
 
 
@@ -210,6 +211,19 @@ class List(ListOf):
 
     def schema(self) -> dict[str, Any]:
         return {"type": "array", "items": self.rule.schema()}
+
+
+class Axes(ListOf):
+    """An axis, or a list of different ones."""
+
+    def __init__(self) -> None:
+        super().__init__(Integer(-MAX_AXIS - 1, MAX_AXIS))
+
+    def normalise(self, value: Any, name: str) -> int | list[int]:
+        axes: int | list[int] = super().normalise(value, name)
+        if isinstance(axes, list) and len(set(axes)) < len(axes):
+            raise ValidationError(f"`{name}` names an axis twice: {shown(axes)}")
+        return axes
 
 
 class Values:

@@ -157,6 +157,37 @@ AVERAGE_POOLING = [
          oracle="float32"),
 ]  # fmt: skip
 
+# An activation is within 4 ulp; x alone is at most 4 times as large as the largest output, and
+# its derivative, of up to 3 terms, is a product more. Keras rounds tanh to float32.
+ACTIVATIONS = [
+    Case("Activation", {"activation": "gelu"}, roundings=16, gradient_roundings=32),
+    Case("Activation", {"activation": "tanh"}, roundings=16, gradient_roundings=32,
+         oracle="float32"),
+    Case("Activation", {"activation": "linear"}, shape=(4,)),
+    Case("Activation", {"activation": "relu6"}, smooth=False),
+    Case("ReLU", smooth=False),
+    Case("ReLU", {"max_value": 1.5, "negative_slope": 0.25, "threshold": 0.5}, smooth=False,
+         roundings=4, gradient_roundings=4),
+    Case("LeakyReLU", roundings=2, gradient_roundings=2, smooth=False),
+    Case("LeakyReLU", {"negative_slope": 0.125}, draw=with_ties, smooth=False),
+    Case("ELU", roundings=8, gradient_roundings=8),
+    Case("ELU", {"alpha": 2.0}, shape=(2, 3, 4, 5), roundings=8, gradient_roundings=8,
+         smooth=False),
+    Case("Softmax", roundings=32, gradient_roundings=64),
+    Case("Softmax", {"axis": 1}, roundings=32, gradient_roundings=64),
+    Case("Softmax", {"axis": [1, 2]}, roundings=160, gradient_roundings=320),
+]  # fmt: skip
+# alpha's gradient adds up to 30 products, whose sizes sum to below 16 times the largest result.
+PRELU = [
+    Case("PReLU", roundings=2, gradient_roundings=64, smooth=False),
+    Case("PReLU", {"shared_axes": [1]}, roundings=2, gradient_roundings=512, smooth=False),
+    Case("PReLU", {"shared_axes": 2, "alpha_initializer": "ones"}, roundings=2,
+         gradient_roundings=512, smooth=False),
+    Case("PReLU", {"shared_axes": [1, 2], "alpha_regularizer": "l2",
+                   "alpha_constraint": "non_neg"},
+         draw=with_ties, roundings=2, gradient_roundings=512, smooth=False),
+]  # fmt: skip
+
 CASES = [
     *SEPARABLE_CONV1D,
     *INPUT,
@@ -165,5 +196,7 @@ CASES = [
     *OVER_TIME,
     *MAX_POOLING,
     *AVERAGE_POOLING,
+    *ACTIVATIONS,
+    *PRELU,
 ]
 CALLED = [case for case in CASES if case.shape is not None]

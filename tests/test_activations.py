@@ -37,7 +37,7 @@ PARAMETERS: dict[str, list[dict[str, Any]]] = {
     "hard_shrink": [{"threshold": 0.0}, {"threshold": 2.0}],
     "threshold": [{"threshold": 1.0, "default_value": -3.0}],
     "squareplus": [{"b": 0}, {"b": 0.5}],
-    "softmax": [{"axis": 0}, {"axis": 1}],
+    "softmax": [{"axis": 0}, {"axis": 1}, {"axis": [0, -1]}],
     "log_softmax": [{"axis": 0}, {"axis": -2}],
     "sparsemax": [{"axis": 0}, {"axis": 1}],
     "glu": [{"axis": 0}, {"axis": 1}],
@@ -545,7 +545,8 @@ def test_unknown_name_comes_with_the_nearest() -> None:
         ({"class_name": "squareplus", "config": {"b": -1}}, "`b` must be at least 0"),
         ({"class_name": "soft_shrink", "config": {"threshold": -1}}, "`threshold` must be at"),
         ({"class_name": "softmax", "config": {"axis": 0.5}}, "`axis` must be an integer"),
-        ({"class_name": "Softmax", "config": {"axis": [1, 2]}}, "`axis` must be an integer"),
+        ({"class_name": "Softmax", "config": {"axis": [1, 1]}}, "`axis` names an axis twice"),
+        ({"class_name": "glu", "config": {"axis": [1, 2]}}, "`axis` must be an integer"),
     ],
 )
 def test_bad_identifier_is_refused_with_the_way_out(identifier: Any, told: str) -> None:
@@ -558,6 +559,8 @@ def test_axis_outside_the_input_is_refused() -> None:
     told = "`axis` of softmax is 2, but its input has 2 dimensions"
     with pytest.raises(ValidationError, match=told):
         activations.Softmax(2)(np.zeros((2, 2)))
+    with pytest.raises(ValidationError, match=r"names an axis twice: \[1, -1\]"):
+        activations.Softmax([1, -1])(np.zeros((2, 2)))
 
 
 def test_parameters_are_fixed() -> None:

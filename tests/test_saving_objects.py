@@ -62,10 +62,19 @@ def test_built_layer_comes_back_built() -> None:
 
 
 def test_activation_and_policy_go_round() -> None:
-    leaky = sepconv.activations.LeakyRelu(0.25)
-    assert saving.deserialize(saving.serialize(leaky)) == leaky
+    celu = sepconv.activations.Celu(0.25)
+    assert saving.deserialize(saving.serialize(celu)) == celu
     policy = DTypePolicy("mixed_float16")
     assert saving.deserialize(saving.serialize(policy)) == policy
+
+
+def test_activation_that_keras_keeps_in_a_layer_comes_back_as_that_layer() -> None:
+    config = saving.serialize(sepconv.activations.LeakyRelu(0.25))
+    assert type(keras.saving.deserialize_keras_object(config)) is keras.layers.LeakyReLU
+    layer = saving.deserialize(config)
+    assert type(layer) is sepconv.layers.LeakyReLU
+    assert layer.negative_slope == 0.25
+    assert sepconv.activations.get(config) == sepconv.activations.LeakyRelu(0.25)
 
 
 @pytest.mark.parametrize("bad", [3, "SeparableConv1D", [1], object(), {"a": 1}, {"class_name": 3}])

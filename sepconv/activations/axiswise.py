@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from sepconv.activations.base import Builtin, registry
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError
-from sepconv.rules import Integer
+from sepconv.rules import Axes, Integer
+
+Axis = int | tuple[int, ...]
 
 
 def _axis() -> Any:
@@ -33,46 +35,55 @@ class Axiswise(Builtin):
         with np.errstate(invalid="ignore", over="ignore"):
             return self.gradient_along(x, y, dy, self._checked_axis(x.ndim))
 
-    def along(self, x: NDArray[Any], axis: int) -> NDArray[Any]:
-        """Return the activation of `x` along a valid axis."""
+    def along(self, x: NDArray[Any], axis: Any) -> NDArray[Any]:
+        """Return the activation of `x` along a valid axis, or the axes that are declared."""
         raise NotImplementedError
 
     def gradient_along(
-        self, x: NDArray[Any], y: NDArray[Any], dy: NDArray[Any], axis: int
+        self, x: NDArray[Any], y: NDArray[Any], dy: NDArray[Any], axis: Any
     ) -> NDArray[Any]:
         """Return the gradient by `x` of sum(dy * y), y = along(x, axis)."""
         raise NotImplementedError
 
-    def _checked_axis(self, ndim: int) -> int:
-        axis: int = self.__dict__["axis"]
-        if not -ndim <= axis < ndim:
-            raise ValidationError(
-                f"`axis` of {self.name} is {axis}, but its input has {ndim} dimensions"
-            )
-        return axis
+    def _checked_axis(self, ndim: int) -> Any:
+        """Return the axis, or a tuple of axes where a list was given."""
+        axis: int | list[int] = self.__dict__["axis"]
+        axes = axis if isinstance(axis, list) else [axis]
+        for one in axes:
+            if not -ndim <= one < ndim:
+                raise ValidationError(
+                    f"`axis` of {self.name} is {one}, but its input has {ndim} dimensions"
+                )
+        if len({one % ndim for one in axes}) < len(axes):
+            raise ValidationError(f"`axis` of {self.name} names an axis twice: {axis}")
+        return tuple(axes) if isinstance(axis, list) else axis
 
 
 @registry.register("softmax")
 class Softmax(Axiswise):
-    """eˣ / Σeˣ along an axis.
+    """eˣ / Σeˣ along an axis, or several together.
 
     >>> Softmax()([0.0, 0.0])
     array([0.5, 0.5], dtype=float32)
     """
 
     name = "softmax"
-    axis: Argument[int, int] = _axis()
+    axis: Argument[int | Sequence[int], int | list[int]] = argument(
+        Axes(),
+        default=-1,
+        doc="the axis, or the list of axes; -1 is time in channels_first, as in Keras",
+    )
 
     @property
     def keras_layer(self) -> str:
         return "Softmax"
 
-    def along(self, x: NDArray[Any], axis: int) -> NDArray[Any]:
+    def along(self, x: NDArray[Any], axis: Axis) -> NDArray[Any]:
         powers = np.exp(_below_maximum(x, axis))
         return np.asarray(powers / _sum(powers, axis))
 
     def gradient_along(
-        self, x: NDArray[Any], y: NDArray[Any], dy: NDArray[Any], axis: int
+        self, x: NDArray[Any], y: NDArray[Any], dy: NDArray[Any], axis: Axis
     ) -> NDArray[Any]:
         return np.asarray(y * (dy - _sum(y * dy, axis)))
 
@@ -186,9 +197,9 @@ class Glu(Axiswise):
         return tuple(sizes)
 
 
-def _sum(x: NDArray[Any], axis: int) -> NDArray[Any]:
+def _sum(x: NDArray[Any], axis: Axis) -> NDArray[Any]:
     return np.asarray(np.sum(x, axis=axis, keepdims=True))
 
 
-def _below_maximum(x: NDArray[Any], axis: int) -> NDArray[Any]:
+def _below_maximum(x: NDArray[Any], axis: Axis) -> NDArray[Any]:
     return np.asarray(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))

@@ -29,7 +29,6 @@ _ACTIVATION_LAYERS = (*activations.LAYERS, "Activation")
 # Layers of Keras that a config may well name, and that this version cannot build yet.
 PLANNED = frozenset(
     {
-        "Activation",
         "Add",
         "Average",
         "AveragePooling1D",

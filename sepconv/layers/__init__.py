@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from sepconv.layers.activation_layers import (
+    ELU,
+    Activation,
+    LeakyReLU,
+    PReLU,
+    ReLU,
+    Softmax,
+)
 from sepconv.layers.base import Layer
 from sepconv.layers.input_layer import Input, InputLayer
 from sepconv.layers.input_spec import InputSpec
@@ -26,6 +34,8 @@ from sepconv.layers.symbolic import SymbolicTensor
 from sepconv.layers.variable import Variable
 
 __all__ = [
+    "ELU",
+    "Activation",
     "AveragePooling1D",
     "Cropping1D",
     "Flatten",
@@ -35,11 +45,15 @@ __all__ = [
     "InputLayer",
     "InputSpec",
     "Layer",
+    "LeakyReLU",
     "MaxPooling1D",
     "Operation",
+    "PReLU",
     "Permute",
+    "ReLU",
     "Reshape",
     "SeparableConv1D",
+    "Softmax",
     "SymbolicTensor",
     "UpSampling1D",
     "Variable",
