@@ -1,8 +1,9 @@
 """Layers and networks from YAML and JSON: reading, checking, building, writing."""
 
 from sepconv.config.findings import Finding, Note
-from sepconv.config.loading import dump, load
+from sepconv.config.loading import dump
 from sepconv.config.nodes import Span
+from sepconv.config.opening import load
 from sepconv.config.schema import schemas
 from sepconv.config.validation import validate
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sepconv import models
@@ -13,14 +13,18 @@ from sepconv.config.keras_form import to_config
 from sepconv.config.kinds import LAYERS, class_names
 from sepconv.config.loading import build, refusal, text
 from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Table
+from sepconv.config.overrides import apply as override
 from sepconv.config.reading import read
 from sepconv.config.validation import Checked, check
 from sepconv.config.words import name_of
 from sepconv.errors import ConfigError
+from sepconv.layers import Layer
 from sepconv.registry import registered
 
 # Beside a model: about training and about the program that wrote it.
 _LEFT_OUT = ("compile_config", "keras_version", "backend")
+_SHARED = "shared_object_id"
+_COUNTED = re.compile(r"input(_layer)?(_\d+)?")  # the names that Keras gives inputs by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,33 @@ def from_keras(raw: bytes, filename: str) -> Imported:
       kernel_size: 3
       data_format: channels_last
     """
+    found, notes = _built(raw, filename, (), _without_counted_name)
+    yaml = text(found, as_json=False)
+    build(yaml.encode(), f"{filename}.yaml")  # what is written can be read
+    return Imported(yaml, notes)
+
+
+def network(
+    raw: bytes, filename: str, overrides: Sequence[str] = ()
+) -> tuple[Layer, tuple[Note, ...]]:
+    """Return the layer or network that Keras's JSON declares, and what of the JSON is not in it.
+
+    Raises:
+        ConfigError: as of `from_keras`.
+    """
+    return _built(raw, filename, overrides, lambda network: network)
+
+
+def _built(
+    raw: bytes, filename: str, overrides: Sequence[str], change: Callable[[Table], Table]
+) -> tuple[Layer, tuple[Note, ...]]:
     ((root, findings),) = ((document.root, document.findings) for document in read(raw, filename))
     notes: list[Note] = []
     spec = None
     if isinstance(root, Table):
         _refuse_missing(root, filename)
-        root = _modern(root, notes)
+        changed = override(change(_modern(root, notes)), overrides, findings)
+        root = _unshared(changed)
     if root is not None:
         spec = check(root, findings)
     checked = Checked((spec,), tuple(findings))
@@ -63,9 +88,25 @@ def from_keras(raw: bytes, filename: str) -> Imported:
     notes += [Note(f.message, f.span) for f in checked.findings if f.code == "SC111"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # keys of Keras 2 are in the notes
-        yaml = text(models.deserialize(to_config(spec)), as_json=False)
-    build(yaml.encode(), f"{filename}.yaml")  # what is written can be read
-    return Imported(yaml, tuple(notes))
+        return models.deserialize(to_config(spec)), tuple(notes)
+
+
+def _unshared(node: Node) -> Node:
+    """Return a config without Keras's marks on objects that several layers hold.
+
+    They are dtype policies, initializers and the like; a layer that stands twice goes by its name.
+    """
+    if isinstance(node, Items):
+        return replace(node, items=[_unshared(item) for item in node.items])
+    if not isinstance(node, Table):
+        return node
+    marked = {_SHARED} if "class_name" in node.entries else set()
+    entries = {
+        key: Entry(entry.key, _unshared(entry.value))
+        for key, entry in node.entries.items()
+        if key not in marked
+    }
+    return replace(node, entries=entries)
 
 
 def _refuse_missing(root: Table, filename: str) -> None:
@@ -73,7 +114,8 @@ def _refuse_missing(root: Table, filename: str) -> None:
     known = {*class_names(LAYERS), *registered}
     missing = [
         f"`{name_of(str(name.value))}` at {filename}:{name.span.line}:{name.span.column}"
-        for name in _layer_classes(root)
+        f"{f' ({place})' if place else ''}"
+        for place, name in _layer_classes(root, "")
         if name.value not in known and not (isinstance(name.value, str) and ">" in name.value)
     ]
     if missing:
@@ -84,15 +126,16 @@ def _refuse_missing(root: Table, filename: str) -> None:
         )
 
 
-def _layer_classes(layer: Table) -> Iterator[Scalar]:
-    """Yield the class names of a layer and of all layers in it."""
+def _layer_classes(layer: Table, place: str) -> Iterator[tuple[str, Scalar]]:
+    """Yield the class names of a layer and of all layers in it, with their places in the config."""
     own = layer.get("registered_name")
     name = own if isinstance(own, Scalar) and own.value in registered else layer.get("class_name")
     if isinstance(name, Scalar) and isinstance(name.value, str):
-        yield name
-    for inner in _inner(layer):
+        yield place, name
+    for number, inner in enumerate(_inner(layer)):
         if isinstance(inner, Table):
-            yield from _layer_classes(inner)
+            before = f"{place}." if place else ""
+            yield from _layer_classes(inner, f"{before}config.layers[{number}]")
 
 
 def _inner(layer: Table) -> list[Node]:
@@ -127,7 +170,7 @@ def _with_input(network: Table, notes: list[Note]) -> Table:
     name = first.entries["class_name"]
     shape = config.entries.get("batch_input_shape")
     if isinstance(name.value, Scalar) and name.value.value == "InputLayer":
-        layers[0] = _with(first, ("config",), _unnumbered(config))
+        layers[0] = _with(first, ("config",), _of_keras3(config))
     elif shape is not None:
         without = {k: v for k, v in config.entries.items() if k != "batch_input_shape"}
         layers[0] = _with(first, ("config",), replace(config, entries=without))
@@ -138,16 +181,31 @@ def _with_input(network: Table, notes: list[Note]) -> Table:
     return _with(network, ("config", "layers"), Items(network.span, layers))
 
 
-def _unnumbered(config: Table) -> Table:
-    """Return an input's arguments by their names in Keras 3, without a name that Keras counted."""
+def _of_keras3(config: Table) -> Table:
+    """Return an input's arguments by their names in Keras 3."""
     entries = {
         "batch_shape" if key == "batch_input_shape" else key: entry
         for key, entry in config.entries.items()
     }
-    name = config.get("name")
-    if isinstance(name, Scalar) and re.fullmatch(r"input(_layer)?(_\d+)?", str(name.value)):
-        del entries["name"]
     return replace(config, entries=entries)
+
+
+def _without_counted_name(network: Table) -> Table:
+    """Return a stack of layers, and those within, whose inputs have no names that Keras counted."""
+    layers = [
+        _without_counted_name(layer) if isinstance(layer, Table) else layer
+        for layer in _inner(network)
+    ]
+    if not layers:
+        return network
+    first = layers[0]
+    config = first.get("config") if isinstance(first, Table) else None
+    name = config.get("name") if isinstance(config, Table) else None
+    is_counted = isinstance(name, Scalar) and _COUNTED.fullmatch(str(name.value))
+    if isinstance(first, Table) and isinstance(config, Table) and is_counted:
+        entries = {key: entry for key, entry in config.entries.items() if key != "name"}
+        layers[0] = _with(first, ("config",), replace(config, entries=entries))
+    return _with(network, ("config", "layers"), Items(network.span, layers))
 
 
 def _with(table: Table, path: Path, value: Node) -> Table:

@@ -21,34 +21,6 @@ from sepconv.errors import ConfigError
 from sepconv.layers import Layer
 
 
-def load(
-    path: str | PathLike[str],
-    weights: str | PathLike[str] | None = None,
-    overrides: Sequence[str] = (),
-) -> Layer:
-    """Return the layer or network that a YAML or JSON file declares.
-
-    Nothing in the file is executed, imported or opened; names resolve through the registries.
-
-    Arguments:
-        path: of the config; JSON when it ends with `.json`, else YAML.
-        weights: of an `.npz` or `.safetensors` file to set the weights from.
-        overrides: `path=value` each, above what the file says, as in `layers.0.filters=8`.
-
-    Raises:
-        ConfigError: the file is refused; the text and `findings` hold every reason.
-        OSError: a file cannot be read.
-
-    >>> load("configs/keyword_spotting.yaml", overrides=["name=kws"]).name
-    'kws'
-    """
-    name = fspath(path)
-    layer = build(content(name), name, overrides)
-    if weights is not None:
-        saving.load_weights(layer, weights)
-    return layer
-
-
 def content(name: str) -> bytes:
     """Return the bytes of a config file, at most one more than it may have."""
     with Path(name).open("rb") as file:

@@ -366,7 +366,10 @@ class Layer(Operation):
         state.load_own_variables(self, store)
 
     def save_weights(self, path: str | PathLike[str]) -> None:
-        """Write all weights to `path`, a .npz or .safetensors file, in one step.
+        """Write all weights to `path` in one step.
+
+        Arguments:
+            path: ends with .npz, .safetensors, or .weights.h5 for Keras.
 
         Raises:
             ValidationError: the layer is not built, or another suffix.
@@ -376,6 +379,9 @@ class Layer(Operation):
 
     def load_weights(self, path: str | PathLike[str]) -> None:
         """Set all weights to those in `path`, or none when one does not fit.
+
+        Arguments:
+            path: ends with .npz, .safetensors, .weights.h5, .keras, or .h5 as of Keras 2.
 
         Raises:
             ValidationError: the layer is not built, or another suffix.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sepconv import weights
 from sepconv.errors import ValidationError
+from sepconv.layers import naming
 from sepconv.layers.variable import Variable, frozen
 
 if TYPE_CHECKING:
@@ -92,41 +93,17 @@ def load_own_variables(layer: Layer, store: Mapping[str, Any]) -> None:
     set_weights(layer, variables, [np.asarray(store[str(i)]) for i in range(len(variables))])
 
 
-def named_weights(layer: Layer) -> dict[str, Variable]:
-    """Return the weights by their names in a file: `separable_conv1d/bias`.
-
-    The outermost layer's name stands before its own weights alone, so that a network can be
-    renamed; the names of networks within it stand before those of their layers.
-
-    Raises:
-        ValidationError: two weights have one name.
-    """
-    found: dict[str, Variable] = {}
-
-    def walk(layer: Layer, prefix: str, inner: str) -> None:
-        for variable in layer._variables:
-            name = prefix + variable.path
-            if found.setdefault(name, variable) is not variable:
-                raise ValidationError(
-                    f"two weights are called `{name}`; give the layers names of their own"
-                )
-        for child in layer._layers:
-            walk(child, inner, f"{inner}{child.name}/")
-
-    walk(layer, "", "")
-    return found
-
-
 def save_weights(layer: Layer, path: str | PathLike[str]) -> None:
-    """Write the weights of `layer` to a .npz or .safetensors file."""
+    """Write the weights of `layer` to a file of the format that its name ends with."""
     check_built(layer, "save_weights")
-    weights.write(path, {name: v.value for name, v in named_weights(layer).items()})
+    named = naming.BY[weights.naming_to_write(path)](layer)
+    weights.write(path, {name: variable.value for name, variable in named.items()})
 
 
 def load_weights(layer: Layer, path: str | PathLike[str]) -> None:
     """Set the weights of `layer` to those in a file, or none when one does not fit."""
     check_built(layer, "load_weights")
-    named = named_weights(layer)
+    named = naming.BY[weights.naming(path)](layer)
     read = weights.read(path, {name: variable.value for name, variable in named.items()})
     variables = list(named.values())
     replace(layer, variables, [frozen(read[name], v.dtype) for name, v in named.items()])

@@ -1,14 +1,25 @@
-"""Configs and weights in and out."""
+"""Configs, weights and whole models in and out."""
 
 from __future__ import annotations
 
 from os import PathLike
 
 from sepconv.layers import Layer
+from sepconv.models.saving import save, verify
 from sepconv.saving.objects import deserialize, serialize
-from sepconv.weights import replacing
+from sepconv.weights import WITH_CONFIG, config, replacing
 
-__all__ = ["deserialize", "load_weights", "replacing", "save_weights", "serialize"]
+__all__ = [
+    "config",
+    "deserialize",
+    "is_model",
+    "load_weights",
+    "replacing",
+    "save",
+    "save_weights",
+    "serialize",
+    "verify",
+]
 
 
 def save_weights(layer: Layer, path: str | PathLike[str]) -> None:
@@ -19,3 +30,8 @@ def save_weights(layer: Layer, path: str | PathLike[str]) -> None:
 def load_weights(layer: Layer, path: str | PathLike[str]) -> None:
     """Set the weights of a layer or network from `path`: `layer.load_weights(path)`."""
     layer.load_weights(path)
+
+
+def is_model(path: str) -> bool:
+    """Tell whether a file's name is that of a whole model, config and weights in one."""
+    return path.endswith(WITH_CONFIG)

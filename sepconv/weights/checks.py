@@ -1,14 +1,22 @@
-"""The checks that every format of weights files makes before it reads values."""
+"""The checks that every format of weights files makes before and after it reads values."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sepconv.arrays import float_dtype
 from sepconv.errors import WeightsError, shown, suggestion
+
+EXAMPLE = "sepconv_example/"  # what the names of a self-test's arrays begin with
+CHECKSUM = "sepconv_sha256"  # the name of the text that `digest` gives
+
+Arrays = Mapping[str, NDArray[Any]]
 
 
 def check_names(found: Iterable[str], expected: Iterable[str]) -> None:
@@ -58,4 +66,24 @@ def from_bytes(name: str, data: bytes, expected: NDArray[Any]) -> NDArray[Any]:
     return np.frombuffer(data, expected.dtype).reshape(expected.shape)
 
 
-Arrays = Mapping[str, NDArray[Any]]
+def virtual(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    """Return what has the shape and dtype of an array, and takes no memory for its values."""
+    return np.broadcast_to(np.empty((), float_dtype(dtype)), shape)
+
+
+def digest(arrays: Arrays, config: str | None) -> str:
+    """Return the SHA-256 of a config and of arrays with their names, a self-test's left out."""
+    names = sorted(name for name in arrays if not name.startswith(EXAMPLE))
+    shapes = [(name, arrays[name].dtype.name, arrays[name].shape) for name in names]
+    found = hashlib.sha256(json.dumps([config, shapes]).encode())
+    for name in names:
+        array = np.ascontiguousarray(arrays[name])
+        if array.size:
+            found.update(array.view(np.uint8).data)
+    return found.hexdigest()
+
+
+def check_digest(stored: Any, arrays: Arrays, config: str | None) -> None:
+    """Raise WeightsError unless the checksum is that of the arrays. Files of others have none."""
+    if stored is not None and stored != digest(arrays, config):
+        raise WeightsError("is damaged: its values do not have the checksum that it holds")

@@ -17,8 +17,9 @@ MAX_EXTRA = MAX_HEADER + 2 * 65535 + 256  # and twice its name, in the archive's
 ENCRYPTED = 0x1  # of a member's flag bits
 
 
-def write(file: IO[bytes], arrays: Arrays) -> None:
+def write(file: IO[bytes], arrays: Arrays, config: str | None) -> None:
     """Write `arrays` as an uncompressed archive: the same arrays give the same bytes."""
+    assert config is None, "an .npz holds weights alone"
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, not today
@@ -27,8 +28,17 @@ def write(file: IO[bytes], arrays: Arrays) -> None:
                 npy.write_array(out, _storable(np.ascontiguousarray(array)), allow_pickle=False)
 
 
+def naming(file: IO[bytes]) -> str:
+    """Return how the file names weights."""
+    return "own"
+
+
 def read(file: IO[bytes], expected: Arrays) -> dict[str, NDArray[Any]]:
     """Return the arrays of an archive that holds exactly what is expected."""
+    held = file.seek(0, 2)
+    most = sum(array.nbytes + MAX_EXTRA for array in expected.values()) + 4096
+    if held > most:
+        raise WeightsError(f"holds {held} bytes, the expected weights take at most {most}")
     with zipfile.ZipFile(file) as archive:
         members = archive.infolist()
         check_names([member.filename for member in members], [f"{name}.npy" for name in expected])

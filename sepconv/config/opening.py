@@ -1,0 +1,63 @@
+"""`sepconv.load`: a config, or a whole model with its weights, from one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike, fspath
+
+from sepconv import saving
+from sepconv.config import importing
+from sepconv.config.findings import Note
+from sepconv.config.loading import build, content
+from sepconv.layers import Layer
+
+
+def load(
+    path: str | PathLike[str],
+    weights: str | PathLike[str] | None = None,
+    overrides: Sequence[str] = (),
+    verify: bool = False,
+) -> Layer:
+    """Return the layer or network in a file.
+
+    Nothing in the file is executed, imported or opened; names resolve through the registries.
+
+    Arguments:
+        path: a config, JSON when it ends with `.json`, else YAML; or a whole model with weights:
+            `.keras`, `.safetensors`, or an `.h5` of Keras 2.
+        weights: of a file to set the weights from, whatever `path` holds of them: `.npz`,
+            `.safetensors`, `.weights.h5`, `.keras` or `.h5`.
+        overrides: `path=value` each, above what the file says, as in `layers.0.filters=8`.
+        verify: run the self-test that the model was saved with.
+
+    Raises:
+        ConfigError: the config is refused; the text and `findings` hold every reason.
+        WeightsError: the weights are refused, or the self-test gives other values.
+        OSError: a file cannot be read.
+
+    >>> load("configs/keyword_spotting.yaml", overrides=["name=kws"]).name
+    'kws'
+    """
+    return opened(path, weights, overrides, verify)[0]
+
+
+def opened(
+    path: str | PathLike[str],
+    weights: str | PathLike[str] | None = None,
+    overrides: Sequence[str] = (),
+    verify: bool = False,
+) -> tuple[Layer, tuple[Note, ...]]:
+    """Return what `load` does, and notes on what the file holds and the network has not."""
+    name = fspath(path)
+    notes: tuple[Note, ...] = ()
+    if saving.is_model(name):
+        raw = saving.config(name).encode()
+        layer, notes = importing.network(raw, f"{name}/config.json", overrides)
+        saving.load_weights(layer, name if weights is None else weights)
+    else:
+        layer = build(content(name), name, overrides)
+        if weights is not None:
+            saving.load_weights(layer, weights)
+    if verify:
+        saving.verify(layer, name)
+    return layer, notes
