@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from operator import itemgetter
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -164,6 +165,23 @@ class Network(Layer):
     def output_shape(self) -> Any:
         """The shape of the output; of several, a list."""
         return _alone([tensor.shape for tensor in self.outputs])
+
+    def save(self, path: str | PathLike[str], example: Any = None) -> None:
+        """Write the network with its weights to one file, in one step.
+
+        Arguments:
+            path: ends with .keras, which Keras reads, or .safetensors.
+            example: inputs to store with the outputs that the network has for them;
+                `sepconv.load(path, verify=True)` compares.
+
+        Raises:
+            ValidationError: the network is not built, another suffix, or an object of the user's
+                own that is not registered.
+            OSError: the file cannot be written; one that was there before is unharmed.
+        """
+        from sepconv.models.saving import save
+
+        save(self, path, example)
 
     def summary(self, print_fn: Callable[[str], object] = print, line_length: int = 88) -> None:
         """Print a table of the layers, their output shapes and numbers of parameters."""

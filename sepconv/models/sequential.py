@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from os import PathLike
 from typing import Any, Self
 
 import numpy as np
@@ -183,23 +182,6 @@ class Sequential(Network):
         return self._outputs
 
     # --- configs and copies ----------------------------------------------------------------------
-
-    def save(self, path: str | PathLike[str], example: Any = None) -> None:
-        """Write the network with its weights to one file, in one step.
-
-        Arguments:
-            path: ends with .keras, which Keras reads, or .safetensors.
-            example: inputs to store with the outputs that the network has for them;
-                `sepconv.load(path, verify=True)` compares.
-
-        Raises:
-            ValidationError: the network is not built, another suffix, or an object of the user's
-                own that is not registered.
-            OSError: the file cannot be written; one that was there before is unharmed.
-        """
-        from sepconv.models.saving import save
-
-        save(self, path, example)
 
     def get_config(self) -> dict[str, Any]:
         """Return the network, as JSON types and in Keras's form."""

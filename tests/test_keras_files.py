@@ -1,0 +1,280 @@
+"""Files of real Keras: its models give the same values here, and ours give the same there."""
+
+from __future__ import annotations
+
+import functools
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from keras_files import NETWORKS, example, outputs, separable, stack, trained, with_values
+from keras_oracle import keras
+
+import sepconv
+from sepconv.errors import ConfigError, WeightsError
+
+EPSILON = {"float64": 2.0**-52, "bfloat16": 2.0**-7, "float16": 2.0**-10}
+
+
+def roundings(name: str) -> float:
+    """Return how far two right results may be apart, by the largest value.
+
+    A sum of n terms is off by n roundings of the sum of their sizes; each layer here sums fewer
+    than 40 terms, the largest output stands for those sizes. 16-bit layers round their outputs:
+    one rounding more or less a layer.
+    """
+    for dtype, epsilon in EPSILON.items():
+        if dtype in name:
+            return 64 * epsilon if dtype == "float64" else 4 * epsilon
+    return 64 * 2.0**-23
+
+
+def assert_close(found: list[Any], expected: list[Any], name: str = "") -> None:
+    assert len(found) == len(expected)
+    for y, like in zip(found, expected, strict=True):
+        assert y.shape == like.shape
+        assert np.abs(y - like).max() <= roundings(name) * np.abs(like).max()
+
+
+def plain(config: Any) -> Any:
+    """Return a config as a file holds it."""
+    return json.loads(json.dumps(config))
+
+
+def assert_same_weights(one: Any, other: Any) -> None:
+    for weight, like in zip(one.get_weights(), other.get_weights(), strict=True):
+        assert (weight.dtype, weight.shape) == (like.dtype, like.shape)
+        assert weight.tobytes() == like.tobytes()
+
+
+# --- Keras's files here --------------------------------------------------------------------------
+
+
+@functools.cache
+def made(name: str) -> tuple[Any, Any, Any]:
+    """Return a network of Keras, inputs and its outputs for them."""
+    model = with_values(NETWORKS[name]())
+    inputs = example(model)
+    return model, inputs, outputs(model, inputs)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_model_of_keras_gives_its_values_here_and_back_there(name: str, tmp_path: Path) -> None:
+    theirs, inputs, expected = made(name)
+    theirs.save(tmp_path / "theirs.keras")
+    ours = sepconv.load(tmp_path / "theirs.keras")
+    assert_close(outputs(ours, inputs), expected, name)
+    assert [layer.name for layer in ours.layers] == [layer.name for layer in theirs.layers]
+    ours.save(tmp_path / "ours.keras", example=inputs)
+    again = keras.models.load_model(tmp_path / "ours.keras")
+    assert plain(again.get_config()) == plain(theirs.get_config())
+    assert_same_weights(again, theirs)  # so the same values: config and weights are all there is
+    assert sepconv.load(tmp_path / "ours.keras", verify=True).get_config() == ours.get_config()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weights_go_onto_a_declared_network_and_back(name: str, tmp_path: Path) -> None:
+    theirs, inputs, expected = made(name)
+    theirs.save_weights(tmp_path / "theirs.weights.h5")
+    (tmp_path / "model.json").write_text(theirs.to_json())
+    ours = sepconv.load(tmp_path / "model.json", weights=tmp_path / "theirs.weights.h5")
+    assert_close(outputs(ours, inputs), expected, name)
+    ours.set_weights([2 * weight for weight in ours.get_weights()])
+    ours.save_weights(tmp_path / "ours.weights.h5")
+    before = theirs.get_weights()
+    try:
+        theirs.load_weights(tmp_path / "ours.weights.h5")
+        assert_same_weights(theirs, ours)
+    finally:
+        theirs.set_weights(before)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_whole_model_as_keras_2_stored_it_gives_its_values(name: str, tmp_path: Path) -> None:
+    theirs, inputs, expected = made(name)
+    theirs.save(tmp_path / "theirs.h5")
+    assert_close(outputs(sepconv.load(tmp_path / "theirs.h5"), inputs), expected, name)
+
+
+@pytest.mark.parametrize("name", ["named", "nested", "channels_first", "activations"])
+def test_keras_computes_what_the_model_of_ours_does(name: str, tmp_path: Path) -> None:
+    _, inputs, _ = made(name)
+    ours = sepconv.saving.deserialize(keras.saving.serialize_keras_object(made(name)[0]))
+    ours.save(tmp_path / "ours.keras")
+    theirs = keras.models.load_model(tmp_path / "ours.keras")
+    assert_close(outputs(ours, inputs), outputs(theirs, inputs), name)
+
+
+def test_what_an_optimizer_and_metrics_left_is_ignored(tmp_path: Path) -> None:
+    theirs = trained(with_values(stack(separable(), separable())))
+    for name in ("model.keras", "model.h5"):
+        theirs.save(tmp_path / name)
+        inputs = example(theirs)
+        ours = sepconv.load(tmp_path / name)
+        assert_close(outputs(ours, inputs), outputs(theirs, inputs))
+
+
+def test_weights_in_the_groups_of_keras_2_13_are_found(tmp_path: Path) -> None:
+    import h5py
+
+    theirs = with_values(stack(separable(), keras.Sequential([separable()])))
+    theirs.save_weights(tmp_path / "new.weights.h5")
+    with (
+        h5py.File(tmp_path / "new.weights.h5") as new,
+        h5py.File(tmp_path / "old.weights.h5", "w") as old,
+    ):
+        new.visititems(
+            lambda path, item: (
+                old.__setitem__(path.replace("layers", "_layer_checkpoint_dependencies"), item[()])
+                if isinstance(item, h5py.Dataset)
+                else None
+            )
+        )
+    (tmp_path / "model.json").write_text(theirs.to_json())
+    ours = sepconv.load(tmp_path / "model.json", weights=tmp_path / "old.weights.h5")
+    assert_same_weights(ours, theirs)
+
+
+@keras.saving.register_keras_serializable("test_keras_files")
+class Doubled(keras.layers.Layer):
+    """A layer of the user's own, around two of Keras's."""
+
+    def __init__(self, filters: int, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.filters = filters
+        self.last = separable(filters)
+        self._first = separable(6)
+        self.more = [separable(filters), separable(filters)]
+
+    def build(self, input_shape: Any) -> None:
+        self._first.build(input_shape)
+        self.last.build(self._first.compute_output_shape(input_shape))
+        for layer in self.more:
+            layer.build((None, None, self.filters))
+
+    def call(self, inputs: Any) -> Any:
+        y = self.last(self._first(inputs))
+        return 2 * self.more[1](self.more[0](y))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "filters": self.filters}
+
+
+def test_layer_of_the_users_own_goes_there_and_back(tmp_path: Path) -> None:
+    class Ours(sepconv.layers.Layer):  # whose name is set below: files go by it
+        def __init__(self, filters: int, **arguments: Any) -> None:
+            super().__init__(**arguments)
+            self.filters = filters
+            self.last = sepconv.SeparableConv1D(filters, 3)
+            self._first = sepconv.SeparableConv1D(6, 3, name="first")
+            self.more = [sepconv.SeparableConv1D(filters, 3, name=name) for name in "ab"]
+
+        build = Doubled.build
+        call = Doubled.call
+
+        def compute_output_shape(self, shape: Any) -> Any:
+            return (*shape[:1], shape[1] - 8, self.filters)
+
+        def get_config(self) -> dict[str, Any]:
+            return {**super().get_config(), "filters": self.filters}
+
+    Ours.__name__ = "Doubled"
+    sepconv.register("test_keras_files")(Ours)
+    theirs = with_values(stack(separable(), Doubled(4)))
+    theirs.save(tmp_path / "theirs.keras")
+    ours = sepconv.load(tmp_path / "theirs.keras")
+    inputs = example(theirs)
+    assert_close(outputs(ours, inputs), outputs(theirs, inputs))
+    ours.save(tmp_path / "ours.keras")
+    again = keras.models.load_model(tmp_path / "ours.keras")
+    assert_close(outputs(ours, inputs), outputs(again, inputs))
+
+
+# --- refusals ------------------------------------------------------------------------------------
+
+
+def rewritten(path: Path, **members: bytes | None) -> Path:
+    """Return a copy of a .keras file with members replaced, added or, for None, left out."""
+    contents: dict[str, bytes | None] = {}
+    with zipfile.ZipFile(path) as archive:
+        contents.update({name: archive.read(name) for name in archive.namelist()})
+    names = {"config": "config.json", "metadata": "metadata.json", "weights": "model.weights.h5"}
+    contents.update({names.get(name, name): data for name, data in members.items()})
+    copy = path.with_name(f"copy{len(list(path.parent.iterdir()))}.keras")
+    with zipfile.ZipFile(copy, "w") as archive:
+        for name, data in contents.items():
+            if data is not None:
+                archive.writestr(name, data)
+    return copy
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    stack(separable(), separable()).save(tmp_path / "model.keras")
+    return tmp_path / "model.keras"
+
+
+def test_layers_that_do_not_exist_here_are_all_told_with_their_places(tmp_path: Path) -> None:
+    model = keras.Sequential(
+        [
+            keras.Input((20, 6)),
+            keras.layers.UnitNormalization(),
+            separable(),
+            keras.Sequential([keras.layers.GroupNormalization(1), separable()]),
+            keras.layers.RandomFlip(),
+        ]
+    )
+    config = keras.saving.serialize_keras_object(model)
+    stack(separable()).save(tmp_path / "model.keras")
+    path = rewritten(tmp_path / "model.keras", config=json.dumps(config).encode())
+    with pytest.raises(ConfigError) as refused:
+        sepconv.load(path)
+    told = str(refused.value)
+    assert f"{path}/config.json has 3 layers that this version of sepconv cannot build" in told
+    for name, place in (
+        ("UnitNormalization", "config.layers[1]"),
+        ("GroupNormalization", "config.layers[3].config.layers[1]"),
+        ("RandomFlip", "config.layers[4]"),
+    ):
+        assert f"`{name}`" in told
+        assert f"({place})" in told
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        {"module": "keras.layers", "class_name": "Lambda", "config": {"function": "print"}},
+        {"module": "os", "class_name": "system", "config": {"command": "true"}},
+        {"module": "builtins", "class_name": "function", "config": "print"},
+        {"class_name": "SeparableConv1D", "config": {"activation": {"class_name": "exec"}}},
+    ],
+)
+def test_code_and_modules_in_a_config_are_refused(evil: Any, saved: Path) -> None:
+    config = json.loads(zipfile.ZipFile(saved).read("config.json"))
+    config["config"]["layers"][1] = evil
+    with pytest.raises(ConfigError):
+        sepconv.load(rewritten(saved, config=json.dumps(config).encode()))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_archive_holds_three_members_and_no_other(saved: Path) -> None:
+    refused = [
+        (rewritten(saved, more=b""), "holds 'more', which is not expected"),
+        (rewritten(saved, config=None), "holds no 'config.json'"),
+        (rewritten(saved, **{"../evil": b""}), "holds '../evil'"),
+    ]
+    twice = saved.with_name("twice.keras")
+    twice.write_bytes(saved.read_bytes())
+    with zipfile.ZipFile(twice, "a") as archive:
+        archive.writestr("config.json", b"{}")
+    many = saved.with_name("many.keras")
+    with zipfile.ZipFile(many, "w") as archive:
+        for number in range(2000):
+            archive.writestr(str(number), b"")
+    refused += [(twice, "'config.json' twice"), (many, "no archive of three members")]
+    for path, told in refused:
+        with pytest.raises(WeightsError, match=told):
+            sepconv.load(path)
