@@ -24,11 +24,13 @@ _HOMES = {
     "Cropping1D": "sepconv.layers",
     "ELU": "sepconv.layers",
     "Flatten": "sepconv.layers",
+    "Functional": "sepconv.models",
     "GlobalAveragePooling1D": "sepconv.layers",
     "GlobalMaxPooling1D": "sepconv.layers",
     "Input": "sepconv.layers",
     "LeakyReLU": "sepconv.layers",
     "MaxPooling1D": "sepconv.layers",
+    "Model": "sepconv.models",
     "PReLU": "sepconv.layers",
     "Permute": "sepconv.layers",
     "ReLU": "sepconv.layers",
@@ -64,11 +66,13 @@ __all__ = [
     "AveragePooling1D",
     "Cropping1D",
     "Flatten",
+    "Functional",
     "GlobalAveragePooling1D",
     "GlobalMaxPooling1D",
     "Input",
     "LeakyReLU",
     "MaxPooling1D",
+    "Model",
     "PReLU",
     "Permute",
     "ReLU",
@@ -122,7 +126,7 @@ if TYPE_CHECKING:
         UpSampling1D,
         ZeroPadding1D,
     )
-    from sepconv.models import Sequential
+    from sepconv.models import Functional, Model, Sequential
     from sepconv.registry import register
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 from sepconv.errors import ValidationError
@@ -77,10 +78,34 @@ def adopt(parent: Layer, child: Layer) -> None:
                 f"Name '{child.name}' is already the name of a layer in this model. "
                 f"Update the `name` argument to pass a unique name."
             )
-        numbers = range(1, len(taken) + 1)
-        rename(child, next(name for n in numbers if (name := f"{child.name}_{n}") not in taken))
+        rename(child, free_name(child.name, taken))
     child._named = True  # another container must not rename it under this one
     parent._layers.append(child)
+
+
+def adopt_all(parent: Layer, children: Sequence[Layer]) -> None:
+    """Make `children` the layers within `parent`. Names that nobody gave are made unique there."""
+    given = Counter(child.name for child in children if child._named)
+    for name, count in given.items():
+        if count > 1:
+            raise ValidationError(
+                f'The name "{name}" is used {count} times in the model. '
+                f"All operation names should be unique."
+            )
+    known = set(given)
+    for child in children:
+        if not child._named:
+            if child.name in known:
+                rename(child, free_name(child.name, known))
+            known.add(child.name)
+            child._named = True  # another container must not rename it under this one
+    parent._layers.extend(children)
+
+
+def free_name(name: str, taken: Set[str]) -> str:
+    """Return `name` with the first number that makes it none of `taken`."""
+    numbers = range(1, len(taken) + 1)
+    return next(free for n in numbers if (free := f"{name}_{n}") not in taken)
 
 
 def rename(layer: Layer, name: str) -> None:

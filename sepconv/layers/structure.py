@@ -5,7 +5,7 @@ The values of a dict stand in the order of its keys, sorted, as in Keras.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
@@ -46,3 +46,20 @@ def packed(structure: Any, values: list[Any]) -> Any:
     """
     following = iter(values)
     return mapped(lambda _: next(following), structure)
+
+
+def paths(structure: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each value with its place, in the order of `flat`.
+
+    >>> list(paths({"b": [1, 2], "a": 3}))
+    [('a', 3), ('b.0', 1), ('b.1', 2)]
+    """
+    if isinstance(structure, (list, tuple)):
+        parts: list[tuple[Any, Any]] = list(enumerate(structure))
+    elif isinstance(structure, dict):
+        parts = [(key, structure[key]) for key in sorted(structure)]
+    else:
+        yield path, structure
+        return
+    for key, part in parts:
+        yield from paths(part, f"{path}.{key}" if path else str(key))

@@ -52,7 +52,7 @@ class Node:
     Arguments:
         operation: what was called.
         arguments: the tensors it was called on, in the structure in which they were given.
-        outputs: the tensors it returned, likewise.
+        results: the tensors it returned, likewise.
         kwargs: what else the call was given, such as `training`.
     """
 
@@ -60,14 +60,15 @@ class Node:
         self,
         operation: Operation,
         arguments: Any,
-        outputs: Any,
+        results: Any,
         kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         self.operation = operation
         self.arguments = arguments
+        self.results = results
         self.kwargs = {name: value for name, value in (kwargs or {}).items() if value is not None}
         self.inputs: list[SymbolicTensor] = flat(arguments)
-        self.outputs: list[SymbolicTensor] = flat(outputs)
+        self.outputs: list[SymbolicTensor] = flat(results)
         for index, output in enumerate(self.outputs):
             output.node, output.index = self, index
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from sepconv.models.functional import Functional, Functional as Model
+from sepconv.models.network import Network
 from sepconv.models.registry import deserialize, registry, serialize
 from sepconv.models.sequential import Sequential
 
-__all__ = ["Sequential", "deserialize", "registry", "serialize"]
+__all__ = [
+    "Functional",
+    "Model",
+    "Network",
+    "Sequential",
+    "deserialize",
+    "registry",
+    "serialize",
+]

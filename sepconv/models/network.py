@@ -139,7 +139,9 @@ class Network(Layer):
 
     def compute_output_spec(self, inputs: Any, **kwargs: Any) -> Any:
         """Return the symbolic outputs for symbolic inputs, and record nothing."""
-        return self._joined(self._program().specs(flat(self._arranged(inputs))))
+        specs = self._program().specs(flat(self._arranged(inputs)))
+        # New ones, for an output may be one of the inputs.
+        return self._joined([SymbolicTensor(t.shape, t.dtype, t.name) for t in specs])
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Return the shapes of the outputs for inputs of `input_shape`."""

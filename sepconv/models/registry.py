@@ -15,7 +15,11 @@ registry = LayerRegistry("model", "keras", layers.accept)
 
 def serialize(layer: Layer) -> Any:
     """Return the config of a layer or network in Keras's dict form."""
-    return (registry if type(layer).__name__ in registry else layers).serialize(layer)
+    config = (registry if type(layer).__name__ in registry else layers).serialize(layer)
+    if config["class_name"] == "Functional" and config["registered_name"] is None:
+        # What Keras 3 writes, and needs: `keras` itself has it as `Model` alone.
+        config |= {"module": "keras.src.models.functional", "registered_name": "Functional"}
+    return config
 
 
 def deserialize(config: Mapping[str, Any]) -> Layer:
