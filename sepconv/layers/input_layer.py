@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
@@ -74,8 +74,6 @@ class InputLayer(Layer):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if "batch_input_shape" in kwargs:  # Keras 2
-            kwargs["batch_shape"] = kwargs.pop("batch_input_shape")
         super().__init__(*args, **kwargs)
         if self.shape is not None:
             self.__dict__["batch_shape"] = (self.batch_size, *self.shape)
@@ -124,6 +122,12 @@ class InputLayer(Layer):
             self._record([], SymbolicTensor(self.batch_shape, self.dtype, self.name))
         found: SymbolicTensor = super().output
         return found
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the layer that `config`, of sepconv, Keras 3 or Keras 2, declares."""
+        keras2 = {"batch_input_shape": "batch_shape"}
+        return super().from_config({keras2.get(key, key): x for key, x in config.items()})
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments, as Keras writes them."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sepconv.errors import ValidationError
 from sepconv.layers.base import Layer
 from sepconv.layers.registry import LayerRegistry, registry as layers
 from sepconv.registry import unpack
+
+MAX_NESTING = 16  # networks within networks: each takes a dozen frames of Python's stack
 
 # Keras has Sequential in `keras` itself.
 registry = LayerRegistry("model", "keras", layers.accept)
@@ -23,6 +26,23 @@ def serialize(layer: Layer) -> Any:
 
 
 def deserialize(config: Mapping[str, Any]) -> Layer:
-    """Return the layer or network that a config in Keras's dict form declares."""
+    """Return the layer or network that a config in Keras's dict form declares.
+
+    Raises:
+        ValidationError: an argument breaks its rule, or networks are nested deeper than 16.
+    """
     name, _ = unpack(config, "layer")
+    _check_nesting(config)
     return (registry if name in registry else layers).deserialize(config)
+
+
+def _check_nesting(config: Any) -> None:
+    """Raise ValidationError for networks nested too deep, before the first one is made."""
+    level = [config]
+    for _ in range(MAX_NESTING + 1):
+        configs = [c.get("config") for c in level if isinstance(c, Mapping)]
+        lists = [c.get("layers") for c in configs if isinstance(c, Mapping)]
+        level = [layer for layers in lists if isinstance(layers, (list, tuple)) for layer in layers]
+        if not level:
+            return
+    raise ValidationError(f"networks are nested deeper than {MAX_NESTING} levels")
