@@ -83,10 +83,11 @@ class BuildKernels(build_ext):
             return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+SHARED = ("dispatch.cpp", "schedule.cpp", "gradient_schedule.cpp")  # for any instruction set
 core = Extension(
     "sepconv._core",
-    ["sepconv/_core.pyx", str(KERNELS / "dispatch.cpp"), str(KERNELS / "schedule.cpp")],
-    depends=HEADERS,
+    ["sepconv/_core.pyx", *(str(KERNELS / name) for name in SHARED)],
+    depends=[*HEADERS, "sepconv/_gradient.pxi"],
     language="c++",
     include_dirs=["sepconv", numpy.get_include()],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],

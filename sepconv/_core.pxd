@@ -55,6 +55,47 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         PackedSizes (*packed_sizes)(const PlanStruct&) noexcept nogil
         void (*pack)(const PlanStruct&, const void*, const void*, const void*) noexcept nogil
 
+
+cdef extern from "kernels/gradient.h" namespace "sepconv" nogil:
+    struct Panels:
+        int64_t count
+        int64_t sums_size
+
+    struct GradientCall:
+        const void* x
+        const void* g
+        const void* y
+        void* dx
+        void* d_depthwise
+        void* d_pointwise
+        void* d_bias
+        void* sums
+        int64_t batch
+        int64_t steps
+        int64_t out_steps
+        int64_t pad_left
+
+    struct GradientCut:
+        int64_t partitions
+        int64_t blocks
+        int64_t rounds
+        int threads
+
+    struct Backward:
+        PlanStruct plan
+        Panels panels
+        const void* packed
+
+
+cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
+    struct GradientKernels:
+        void (*panels)(const PlanStruct&, Panels&) noexcept nogil
+        int64_t (*packed_bytes)(const Backward&) noexcept nogil
+        void (*pack)(const Backward&, const void*, const void*, void*) noexcept nogil
+        void (*reduce)(
+            const Backward&, const GradientCall&, const GradientCut&, int64_t
+        ) noexcept nogil
+
     ctypedef void (*Activate)(const Epilogue&, const void*, void*, int64_t) noexcept nogil
     ctypedef void (*ActivateGradient)(
         const Epilogue&, const void*, const void*, void*, int64_t
@@ -65,6 +106,7 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         TileKernels[4][2] tile
         TileKernels[4][2] convolution
         TileKernels[4][2] depthwise
+        GradientKernels[2] gradient
         Activate[2] activate
         ActivateGradient[2] activate_gradient
 
@@ -92,6 +134,16 @@ cdef extern from "kernels/schedule.h" namespace "sepconv" nogil:
     int64_t padding_left(const PlanStruct&, int64_t)
     Schedule schedule(const PlanStruct&, const TileKernels&, const Call&, int)
     int run_job(const PlanStruct&, const TileKernels&, const Call&, const Schedule&, int64_t)
+
+
+cdef extern from "kernels/gradient_schedule.h" namespace "sepconv" nogil:
+    GradientCut gradient_cut(
+        const Backward&, const GradientKernels&, const GradientCall&, int
+    )
+    int run_gradient_job(
+        const Backward&, const GradientKernels&, const GradientCall&, const GradientCut&,
+        int64_t, int64_t
+    )
 
 
 cdef extern from "kernels/openmp.h" namespace "sepconv" nogil:

@@ -93,6 +93,19 @@ class DepthwisePlan(TilePlan):
         dtype: np.dtype[Any] | None = None,
     ) -> None: ...
 
+class Gradient:
+    def __init__(
+        self, plan: Plan, depthwise_kernel: NDArray[Any], pointwise_kernel: NDArray[Any]
+    ) -> None: ...
+    def __call__(
+        self,
+        x: NDArray[Any],
+        g: NDArray[Any],
+        *,
+        relu_output: NDArray[Any] | None = None,
+        input_gradient: bool = True,
+    ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any], NDArray[Any]]: ...
+
 def activate(
     x: NDArray[_Float],
     activation: str,

@@ -177,6 +177,19 @@ cdef int check_apart(cnp.ndarray out, cnp.ndarray x, bint in_place, str name) ex
     return 0
 
 
+cdef cnp.ndarray checked_tensor(
+    str name, object x, object dtype, int channel_axis, int64_t channels
+):
+    """x as a core input of three axes with so many channels."""
+    cdef cnp.ndarray array = checked_input(x, dtype, name)
+    if cnp.PyArray_NDIM(array) != 3 or cnp.PyArray_DIMS(array)[channel_axis] != channels:
+        raise ValueError(
+            f"{name} must have 3 dimensions and {channels} channels "
+            f"on axis {channel_axis}, got shape {x.shape}"
+        )
+    return array
+
+
 cdef int run_jobs(
     const PlanStruct& plan, const TileKernels& tile, const Call& call, const Schedule& plan_of_work,
     int64_t first, int64_t end,
@@ -353,14 +366,11 @@ cdef class TilePlan:
         return self._compute(array, call, out)
 
     cdef cnp.ndarray _input(self, object x, Call& call):
-        cdef cnp.ndarray array = checked_input(x, self.dtype)
         cdef int channel_axis = 1 if self.plan.channels_first else 2
+        cdef cnp.ndarray array = checked_tensor(
+            "x", x, self.dtype, channel_axis, self.plan.channels
+        )
         cdef cnp.npy_intp* shape = cnp.PyArray_DIMS(array)
-        if cnp.PyArray_NDIM(array) != 3 or shape[channel_axis] != self.plan.channels:
-            raise ValueError(
-                f"x must have 3 dimensions and {self.plan.channels} channels "
-                f"on axis {channel_axis}, got shape {x.shape}"
-            )
         call.batch = shape[0]
         call.steps = shape[3 - channel_axis]
         return array
@@ -729,3 +739,6 @@ def updated_weights(str rule, w, g, tuple slots, tuple rates, tuple factors):
     with nogil:
         run_update(chosen, wide, u)
     return out
+
+
+include "_gradient.pxi"

@@ -31,6 +31,7 @@ with _short_spins():
     from sepconv._core import (
         ConvolutionPlan,
         DepthwisePlan,
+        Gradient,
         Plan,
         TilePlan,
         activate,
@@ -44,6 +45,7 @@ with _short_spins():
 __all__ = [
     "ConvolutionPlan",
     "DepthwisePlan",
+    "Gradient",
     "Plan",
     "TilePlan",
     "activate",

@@ -9,7 +9,7 @@ import numpy as np
 import reference
 from numpy.typing import NDArray
 
-from sepconv._core import Plan
+from sepconv._core import Gradient, Plan
 
 
 @dataclass(frozen=True)
@@ -64,12 +64,62 @@ class Case:
             **activation,
         )
 
+    def gradient(self, weights: list[Any]) -> Gradient:
+        return Gradient(self.plan(weights if len(weights) == 3 else [*weights, None]), *weights[:2])
+
     def run(self, x: NDArray[Any], weights: list[Any], **activation: Any) -> NDArray[Any]:
         """Return y (B, S, F) of x (B, T, C), whatever the data format."""
         plan = self.plan(weights, **activation)
         if self.channels_first:
             return plan(np.ascontiguousarray(x.transpose(0, 2, 1))).transpose(0, 2, 1)
         return plan(x)
+
+    def output_gradient(self, seed: int = 0) -> NDArray[Any]:
+        """Return g (B, S, F)."""
+        shape = (self.batch, self.out_steps, self.filters)
+        return np.random.default_rng([seed, 1]).standard_normal(shape).astype(self.dtype)
+
+    def run_gradient(
+        self, x: NDArray[Any], weights: list[Any], g: NDArray[Any], **options: Any
+    ) -> list[NDArray[Any]]:
+        """Return the gradients by x (B, T, C), both kernels and the bias, for g (B, S, F)."""
+        gradient = self.gradient(weights)
+        if not self.channels_first:
+            return list(gradient(x, g, **options))
+        turned = [np.ascontiguousarray(a.transpose(0, 2, 1)) for a in (x, g)]
+        dx, *others = gradient(*turned, **options)
+        return [dx if dx is None else np.ascontiguousarray(dx.transpose(0, 2, 1)), *others]
+
+    def check_gradient(self, seed: int = 0) -> None:
+        """Assert that the core's gradients are within the bounds of the oracle's."""
+        x, weights = self.data(seed)
+        g = self.output_gradient(seed)
+        found = self.run_gradient(x, weights, g)
+        exact, sizes = reference.separable_conv1d_gradients(
+            x,
+            *weights[:2],
+            g,
+            strides=self.stride,
+            padding=self.padding,
+            dilation_rate=self.dilation,
+        )
+        steps = self.batch * self.out_steps
+        # products and sums in a chain: of dH and its taps; of dH and its steps; of H and its steps
+        chains = (
+            self.filters + self.taps * self.multiplier,
+            self.filters + steps,
+            self.taps + steps,
+            steps,
+        )
+        for name, ours, theirs, size, chain in zip(
+            GRADIENTS, found, exact, sizes, chains, strict=True
+        ):
+            assert ours.shape == theirs.shape, name
+            assert ours.dtype == self.dtype
+            # what partitions are begun with and added up: fewer than 64 sums more
+            bound = reference.tolerance(size, chain + 64, np.dtype(self.dtype))
+            worst = np.max(np.abs(ours - theirs) / bound, initial=0)
+            assert worst <= 1, f"{self}: {name} {worst} times the bound"
 
     def check(self, seed: int = 0) -> None:
         """Assert that the core is within the bound of the oracle's value."""
@@ -86,6 +136,7 @@ class Case:
         assert worst <= 1, f"{self}: {worst} times the bound"
 
 
+GRADIENTS = ("x", "depthwise_kernel", "pointwise_kernel", "bias")
 FORMATS = (False, True)
 DTYPES = ("float32", "float64")
 EDGES = tuple(range(1, 41))

@@ -138,3 +138,61 @@ def tolerance(size: NDArray[Wide], operations: int, dtype: np.dtype) -> NDArray[
     """
     unit = Wide(np.finfo(dtype).eps) / 2
     return operations * unit / (1 - operations * unit) * size + np.finfo(dtype).tiny
+
+
+def separable_conv1d_gradients(
+    x_btc: ArrayLike,
+    depthwise_kcm: ArrayLike,
+    pointwise_df: ArrayLike,
+    g_bsf: ArrayLike,
+    *,
+    strides: int = 1,
+    padding: str = "valid",
+    dilation_rate: int = 1,
+) -> tuple[list[NDArray[Wide]], list[NDArray[Wide]]]:
+    """Return the gradients of sum(g * y) by x, both kernels and the bias, before the activation.
+
+    After them come the sums of the sizes of the products in each of their elements.
+    """
+    x, w, g = (np.asarray(a, Wide) for a in (x_btc, depthwise_kcm, g_bsf))
+    batch, steps, channels = x.shape
+    taps, _, multiplier = w.shape
+    out, filters = g.shape[1:]
+    v = np.asarray(pointwise_df, Wide).reshape(channels, multiplier, filters)
+    left = padding_left(steps, taps, strides, dilation_rate, padding)
+
+    by_h = np.zeros((batch, out, channels, multiplier), Wide)
+    by_h_abs = np.zeros_like(by_h)
+    for f in range(filters):
+        product = g[:, :, None, None, f] * v[:, :, f]
+        by_h += product
+        by_h_abs += np.abs(product)
+    dx, dw, h = np.zeros_like(x), np.zeros_like(w), np.zeros_like(by_h)
+    dx_abs, dw_abs, h_abs = np.zeros_like(x), np.zeros_like(w), np.zeros_like(by_h)
+    for s in range(out):
+        for k in range(taps):
+            t = s * strides + k * dilation_rate - left
+            if 0 <= t < steps:  # the padding adds nothing, whatever the weight
+                for m in range(multiplier):
+                    dx[:, t] += by_h[:, s, :, m] * w[k, :, m]
+                    dx_abs[:, t] += by_h_abs[:, s, :, m] * np.abs(w[k, :, m])
+                    h[:, s, :, m] += x[:, t] * w[k, :, m]
+                    h_abs[:, s, :, m] += np.abs(x[:, t] * w[k, :, m])
+                    for b in range(batch):
+                        dw[k, :, m] += by_h[b, s, :, m] * x[b, t]
+                        dw_abs[k, :, m] += by_h_abs[b, s, :, m] * np.abs(x[b, t])
+    dv = np.zeros((channels, multiplier, filters), Wide)
+    db, dv_abs, db_abs = np.zeros(filters, Wide), np.zeros_like(dv), np.zeros(filters, Wide)
+    for b in range(batch):
+        for s in range(out):
+            dv += h[b, s, :, :, None] * g[b, s]
+            dv_abs += h_abs[b, s, :, :, None] * np.abs(g[b, s])
+            db += g[b, s]
+            db_abs += np.abs(g[b, s])
+    depth = channels * multiplier
+    return [dx, dw, dv.reshape(1, depth, filters), db], [
+        dx_abs,
+        dw_abs,
+        dv_abs.reshape(1, depth, filters),
+        db_abs,
+    ]

@@ -2,6 +2,7 @@
 #include "activation_gradient.h"
 #include "convolution.h"
 #include "depthwise_alone.h"
+#include "gradient_tile.h"
 
 namespace sepconv {
 namespace SEPCONV_ISA {
@@ -40,6 +41,8 @@ void fill(Kernels& k) {
   fill_layers<double>(k, float64);
   fill_layers<Float16>(k, float16);
   fill_layers<BFloat16>(k, bfloat16);
+  k.gradient[float32] = gradient_kernels<float>();
+  k.gradient[float64] = gradient_kernels<double>();
   k.activate[float32] = activate<float>;
   k.activate[float64] = activate<double>;
   k.activate_gradient[float32] = activate_gradient<float>;

@@ -80,6 +80,24 @@ struct TileKernels {
 enum { float32, float64, float16, bfloat16, dtypes };  // of x and y
 enum { channels_last = 0, channels_first = 1 };
 
+struct Panels;  // gradient.h, as are the next four
+struct Backward;
+struct GradientCall;
+struct GradientCut;
+struct GradientJob;
+
+// The backward half for one dtype.
+struct GradientKernels {
+  void (*panels)(const Plan&, Panels&);
+  int64_t (*packed_bytes)(const Backward&);
+  void (*pack)(const Backward&, const void* depthwise, const void* pointwise, void* packed);
+  int64_t (*tile)(const Backward&, int64_t block_panels);  // output steps held at once
+  int64_t (*scratch_bytes)(const Backward&, const GradientCut&);
+  void (*run)(const Backward&, const GradientCall&, const GradientCut&, const GradientJob&,
+              void* scratch);
+  void (*reduce)(const Backward&, const GradientCall&, const GradientCut&, int64_t panel);
+};
+
 typedef void (*Activate)(const Epilogue&, const void* x, void* y, int64_t n);
 typedef void (*ActivateGradient)(const Epilogue&, const void* x, const void* dy, void* dx,
                                  int64_t n);
@@ -90,6 +108,7 @@ struct Kernels {
   TileKernels tile[dtypes][2];         // of the separable convolution: [dtype][data format]
   TileKernels convolution[dtypes][2];  // of all channels at every tap
   TileKernels depthwise[dtypes][2];    // of the depthwise half alone
+  GradientKernels gradient[2];
   Activate activate[2];
   ActivateGradient activate_gradient[2];
 };

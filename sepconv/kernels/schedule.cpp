@@ -1,8 +1,8 @@
 #include "schedule.h"
 
-#include <stdlib.h>
-
 #include <algorithm>
+
+#include "scratch.h"
 
 namespace sepconv {
 
@@ -93,35 +93,14 @@ static Tile tile_of(const Plan& plan, const TileKernels& kernels, const Call& ca
   return t;
 }
 
-namespace {
-// A thread's working memory, kept from call to call; what a very wide layer needs is given back.
-struct Scratch {
-  static constexpr size_t kept = 16 << 20, alignment = 64;
-  void* memory = nullptr;
-  size_t size = 0;
-
-  ~Scratch() { free(memory); }
-  void* of_size(size_t bytes) {
-    if (bytes > size) {
-      free(memory);
-      size = round_up(int64_t(bytes), alignment);
-      memory = aligned_alloc(alignment, size);
-      if (!memory) size = 0;
-    }
-    return memory;
-  }
-  void trim() {
-    if (size <= kept) return;
-    free(memory);
-    memory = nullptr;
-    size = 0;
-  }
-};
-thread_local Scratch scratch;
-}  // namespace
+Scratch& thread_scratch() {
+  static thread_local Scratch scratch;
+  return scratch;
+}
 
 int run_job(const Plan& plan, const TileKernels& kernels, const Call& call, const Schedule& s,
             int64_t job) {
+  Scratch& scratch = thread_scratch();
   void* memory = scratch.of_size(size_t(plan.scratch_bytes));
   if (!memory) return 1;
   kernels.run(plan, call, tile_of(plan, kernels, call, s, job), memory);
