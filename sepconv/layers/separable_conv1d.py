@@ -12,7 +12,9 @@ from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError
 from sepconv.layers.base import Layer
 from sepconv.layers.geometry import output_steps, span
+from sepconv.layers.gradients import Gradients, Pull
 from sepconv.layers.input_spec import InputSpec
+from sepconv.layers.packed_kernels import PackedKernels
 from sepconv.layers.registry import registry
 from sepconv.layers.rules import DataFormat, ObjectOrElse, Padding, Shape, standardize_shape
 from sepconv.rules import Count, Flag, ObjectOf, Size1D
@@ -179,24 +181,21 @@ class SeparableConv1D(Layer):
             constraint=getattr(self, f"{part}_constraint"),
         )
 
-    def pack(self, *arrays: NDArray[Any]) -> Any:
-        from sepconv.core import Plan
-
+    def pack(self, *arrays: NDArray[Any]) -> PackedKernels:
         # A mixed policy rounds each weight to the compute dtype; the arithmetic is never 16-bit.
-        depthwise, pointwise, *bias = (
+        kernels = [
             w.astype(self._input_dtype, copy=False).astype(self._working_dtype, copy=False)
             for w in arrays
-        )
-        return Plan(
-            depthwise,
-            pointwise,
-            bias[0] if bias else None,
-            strides=self.strides[0],
-            padding=self.padding,
-            dilation_rate=self.dilation_rate[0],
-            channels_first=self._channels_first,
-            activation=self.activation.core_name if self._fused else "linear",
-            parameters=self.activation.parameters if self._fused else (),
+        ]
+        return PackedKernels(
+            *kernels,
+            geometry={
+                "strides": self.strides[0],
+                "padding": self.padding,
+                "dilation_rate": self.dilation_rate[0],
+                "channels_first": self._channels_first,
+            },
+            activation=self.activation if self._fused else None,
             dtype=self._input_dtype if self._fused else self._working_dtype,
         )
 
@@ -207,10 +206,8 @@ class SeparableConv1D(Layer):
             inputs: of shape (batch, time, channels), or (batch, channels, time).
             out: where to put the outputs: of their shape and dtype, C-contiguous.
         """
-        shape = inputs.shape
-        if len(shape) != 3 or shape[self._time_axis] < self._min_time:
-            self.compute_output_shape(shape)  # which says what is wrong
-        plan = self.packed()
+        self._check_length(inputs)
+        plan = self.packed().plan
         if self._fused:
             direct: NDArray[Any] = plan(inputs, out)
             return direct
@@ -222,6 +219,33 @@ class SeparableConv1D(Layer):
         from sepconv.ops import copied_to
 
         return copied_to(out, outputs, self._input_dtype)
+
+    def _check_length(self, inputs: NDArray[Any]) -> None:
+        if inputs.ndim != 3 or inputs.shape[self._time_axis] < self._min_time:
+            self.compute_output_shape(inputs.shape)  # which says what is wrong
+
+    def call_vjp(self, inputs: NDArray[Any], training: bool) -> tuple[NDArray[Any], Pull]:
+        self._check_length(inputs)
+        packed = self.packed()
+        x = inputs.astype(self._working_dtype, copy=False)
+        relu_output = None
+        if packed.is_linear or packed.is_relu:
+            outputs = packed.plan(inputs)
+            pull_activation = None
+            if packed.is_relu:  # its gradient is a comparison with 0, made while dy is read
+                relu_output = outputs.astype(self._working_dtype, copy=False)
+        else:
+            outputs, pull_activation = self.activation.vjp(packed.linear_plan()(x))
+            outputs = outputs.astype(self._input_dtype, copy=False)
+
+        def pull(dy: NDArray[Any], input_gradient: bool) -> tuple[Any, Gradients]:
+            g = dy if pull_activation is None else pull_activation(dy)
+            dx, *by_weights = packed.gradient()(
+                x, g, relu_output=relu_output, input_gradient=input_gradient
+            )
+            return dx, dict(zip(self._variables, by_weights, strict=False))
+
+        return outputs, pull
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return (batch, new time, filters), or (batch, filters, new time); None stays None.
