@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -278,3 +279,43 @@ def test_archive_holds_three_members_and_no_other(saved: Path) -> None:
     for path, told in refused:
         with pytest.raises(WeightsError, match=told):
             sepconv.load(path)
+
+
+def test_config_of_a_giant_takes_no_memory(saved: Path) -> None:
+    """The weights are read against it, not allocated for it."""
+    config = json.loads(zipfile.ZipFile(saved).read("config.json"))
+    for filters, told in ((2**31 - 1, "must have shape"), (2**31 - 2, "must have shape")):
+        config["config"]["layers"][1]["config"]["filters"] = filters
+        path = rewritten(saved, config=json.dumps(config).encode())
+        tracemalloc.start()
+        with pytest.raises(WeightsError, match=told):
+            sepconv.load(path)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 20_000_000
+
+
+def test_member_larger_than_the_model_is_not_unpacked(saved: Path) -> None:
+    with zipfile.ZipFile(saved) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    bomb = saved.with_name("bomb.keras")
+    for name, told in (("model.weights.h5", "the model takes at most"), ("config.json", "at most")):
+        with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+            for member, data in contents.items():
+                archive.writestr(member, bytes(10**8) if member == name else data)
+        tracemalloc.start()
+        with pytest.raises(WeightsError, match=told):
+            sepconv.load(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+        tracemalloc.stop()
+
+
+def test_compressed_archive_is_read(saved: Path) -> None:
+    """Keras stores members as they are; a zip that was packed again is a zip."""
+    with zipfile.ZipFile(saved) as archive:
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    packed = saved.with_name("packed.keras")
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, data in contents.items():
+            archive.writestr(member, data)
+    assert_same_weights(sepconv.load(packed), sepconv.load(saved))

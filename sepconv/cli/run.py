@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"--output {output}: the result is an .npy file")
     if not output.absolute().parent.is_dir():
         raise CommandError(f"--output {output}: no such folder")
-    layer = config.load(arguments.file, overrides=arguments.set)
+    layer = config.load(arguments.file, overrides=arguments.set, verify=arguments.verify)
     x = read_array(Path(arguments.input), arguments.array, _is_channels_first(layer))
     shape = layer.compute_output_shape(x.shape)
     if not layer.built:
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
                 npy.write_array_header_1_0(file, {**header, "shape": shape})
             file.write(np.ascontiguousarray(batch).data)
     seconds = time.perf_counter() - started
-    if not arguments.weights:
+    if not arguments.weights and not saving.is_model(arguments.file):
         _note("no --weights: the layers have the values of their initializers")
     _note(f"{x.shape} -> {shape} in {seconds:.3g} s: {output}")
     return 0

@@ -92,7 +92,8 @@ def _run(parser: argparse.ArgumentParser) -> None:
     _config(parser)
     parser.add_argument("--input", metavar="X", required=True, help=".npy, .npz or .csv")
     parser.add_argument("--output", metavar="Y.npy", required=True, help="where the result goes")
-    parser.add_argument("--weights", metavar="W", help=".npz or .safetensors")
+    _weights(parser)
+    _verify(parser)
     parser.add_argument("--array", metavar="NAME", help="which array of an .npz with several")
 
 
@@ -108,6 +109,42 @@ def _import(parser: argparse.ArgumentParser) -> None:
     _register(parser)
 
 
+def _convert(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", metavar="IN", help=".keras, .safetensors, Keras 2's .h5, or a YAML or JSON config"
+    )
+    parser.add_argument(
+        "target",
+        metavar="OUT",
+        help=".keras or .safetensors; a .yaml or .json config; .npz or .weights.h5 with weights",
+    )
+    _weights(parser)
+    parser.add_argument("--save-weights", metavar="W", help="write the weights there, too")
+    parser.add_argument("--example", metavar="X", help="store these inputs and their outputs")
+    _verify(parser)
+    _set(parser)
+    _input_shape(parser)
+    _register(parser)
+
+
+def _diff(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("one", metavar="A", help="a model or a config")
+    parser.add_argument("other", metavar="B", help="a model or a config")
+    _register(parser)
+
+
+def _weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--weights", metavar="W", help=".npz, .safetensors, .weights.h5, .keras or .h5"
+    )
+
+
+def _verify(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--verify", action="store_true", help="run the self-test that the model was saved with"
+    )
+
+
 def _rule(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("code", metavar="CODE", nargs="?", help="such as SC310; else a list of all")
     parser.add_argument("--markdown", action="store_true", help="print all as a Markdown page")
@@ -119,6 +156,8 @@ VERBS = (
     Verb("run", "compute a config's outputs for arrays", _run, "sepconv.cli.run"),
     Verb("expand", "print a config in Keras's long form", _config, "sepconv.cli.expand"),
     Verb("import", "turn Keras's JSON into the short YAML form", _import, "sepconv.cli.import_"),
+    Verb("convert", "write a model in another file format", _convert, "sepconv.cli.convert"),
+    Verb("diff", "print what differs between two models", _diff, "sepconv.cli.diff"),
     Verb("schema", "print the JSON Schema of configs", _schema, "sepconv.cli.schema"),
     Verb("rule", "explain a code of `validate`", _rule, "sepconv.cli.rule"),
 )

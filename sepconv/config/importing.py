@@ -167,7 +167,9 @@ def _with_input(network: Table, notes: list[Note]) -> Table:
     config = first.get("config") if isinstance(first, Table) else None
     if not isinstance(first, Table) or not isinstance(config, Table):
         return network
-    name = first.entries["class_name"]
+    name = first.entries.get("class_name")
+    if name is None:
+        return network
     shape = config.entries.get("batch_input_shape")
     if isinstance(name.value, Scalar) and name.value.value == "InputLayer":
         layers[0] = _with(first, ("config",), _of_keras3(config))

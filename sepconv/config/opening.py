@@ -10,6 +10,7 @@ from sepconv.config import importing
 from sepconv.config.findings import Note
 from sepconv.config.loading import build, content
 from sepconv.layers import Layer
+from sepconv.layers.deferral import values_to_come
 
 
 def load(
@@ -50,14 +51,16 @@ def opened(
     """Return what `load` does, and notes on what the file holds and the network has not."""
     name = fspath(path)
     notes: tuple[Note, ...] = ()
-    if saving.is_model(name):
-        raw = saving.config(name).encode()
-        layer, notes = importing.network(raw, f"{name}/config.json", overrides)
-        saving.load_weights(layer, name if weights is None else weights)
-    else:
+    if not saving.is_model(name) and weights is None:
         layer = build(content(name), name, overrides)
-        if weights is not None:
-            saving.load_weights(layer, weights)
+    else:
+        with values_to_come():
+            if saving.is_model(name):
+                raw = saving.config(name).encode()
+                layer, notes = importing.network(raw, f"{name}/config.json", overrides)
+            else:
+                layer = build(content(name), name, overrides)
+        saving.load_weights(layer, name if weights is None else weights)
     if verify:
         saving.verify(layer, name)
     return layer, notes

@@ -15,7 +15,7 @@ from sepconv import constraints, dtypes, initializers, regularizers
 from sepconv.arrays import float_dtype
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError, shown
-from sepconv.layers import building, gradients, losses, state
+from sepconv.layers import building, deferral, gradients, losses, state
 from sepconv.layers.input_spec import InputSpec
 from sepconv.layers.keras2 import without_keras2_keys
 from sepconv.layers.locks import LayerLock
@@ -133,6 +133,21 @@ class Layer(Operation):
         shape = tuple(shape)
         dtype = dtype or self.dtype
         initializer = "glorot_uniform" if initializer is None else initializer
+        later = deferral.is_deferred()
+        variable = Variable(
+            0.0 if later else self._initial(initializer, shape, dtype, name),
+            dtype,
+            f"{self.name}/{name}",
+            trainable=trainable,
+            regularizer=regularizers.get(regularizer),
+            constraint=constraints.get(constraint),
+        )
+        if later:
+            variable._value = deferral.placeholder(shape, float_dtype(dtype))
+        building.track(self, variable)
+        return variable
+
+    def _initial(self, initializer: Any, shape: Shape, dtype: str, name: str) -> Any:
         make: Any = initializers.get(initializer)
         made = make(shape, float_dtype(dtype))
         if np.shape(made) != shape:
@@ -140,16 +155,7 @@ class Layer(Operation):
                 f"the initializer of `{name}` in layer '{self.name}' must return "
                 f"shape {shape}, got {np.shape(made)}: {shown(initializer, 80)}"
             )
-        variable = Variable(
-            made,
-            dtype,
-            f"{self.name}/{name}",
-            trainable=trainable,
-            regularizer=regularizers.get(regularizer),
-            constraint=constraints.get(constraint),
-        )
-        building.track(self, variable)
-        return variable
+        return made
 
     @property
     def path(self) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from sepconv.errors import ValidationError
@@ -14,6 +14,24 @@ if TYPE_CHECKING:
     from sepconv.layers.variable import Variable
 
 Named = dict[str, "Variable"]
+
+
+def named(layer: Layer, scheme: str) -> Named:
+    """Return the weights by their names in a file of one `scheme`: "own", "keras" or "keras2".
+
+    Raises:
+        ValidationError: two weights have one name, or one has none.
+    """
+    schemes = {"own": by_layer, "keras": by_class, "keras2": by_number}
+    found = schemes[scheme](layer)
+    have_names = {id(variable) for variable in found.values()}
+    for variable in layer.weights:
+        if id(variable) not in have_names:
+            raise ValidationError(
+                f"the weight `{variable.path}` has no name in such a file: keep the layers of a "
+                f"layer of your own in attributes, alone or in lists"
+            )
+    return found
 
 
 def by_layer(layer: Layer) -> Named:
@@ -69,13 +87,6 @@ def by_number(layer: Layer) -> Named:
     groups.append(layer._variables if hasattr(layer, "layers") else [])
     groups = [group for group in groups if group]
     return {f"{n}/{i}": v for n, group in enumerate(groups) for i, v in enumerate(group)}
-
-
-BY: Mapping[str, Callable[[Layer], Named]] = {
-    "own": by_layer,
-    "keras": by_class,
-    "keras2": by_number,
-}
 
 
 def _trainable_first(layer: Layer) -> list[Variable]:

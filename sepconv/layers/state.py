@@ -96,14 +96,14 @@ def load_own_variables(layer: Layer, store: Mapping[str, Any]) -> None:
 def save_weights(layer: Layer, path: str | PathLike[str]) -> None:
     """Write the weights of `layer` to a file of the format that its name ends with."""
     check_built(layer, "save_weights")
-    named = naming.BY[weights.naming_to_write(path)](layer)
+    named = naming.named(layer, weights.naming_to_write(path))
     weights.write(path, {name: variable.value for name, variable in named.items()})
 
 
 def load_weights(layer: Layer, path: str | PathLike[str]) -> None:
     """Set the weights of `layer` to those in a file, or none when one does not fit."""
     check_built(layer, "load_weights")
-    named = naming.BY[weights.naming(path)](layer)
+    named = naming.named(layer, weights.naming(path))
     read = weights.read(path, {name: variable.value for name, variable in named.items()})
     variables = list(named.values())
     replace(layer, variables, [frozen(read[name], v.dtype) for name, v in named.items()])

@@ -25,11 +25,26 @@ ROUNDINGS = {4: 64, 8: 64, 2: 8}
 def save(model: Layer, path: str | PathLike[str], example: Any = None) -> None:
     """Write a network with its weights: `model.save(path, example)`."""
     state.check_built(model, "save")
-    named = naming.BY[weights.naming_to_write(path)](model)
+    _check_network(model)
+    named = naming.named(model, weights.naming_to_write(path))
     arrays = {name: variable.value for name, variable in named.items()}
     if example is not None:
         arrays |= _numbered(INPUT, example) | _numbered(OUTPUT, model(example))
     weights.write(path, arrays, json.dumps(serialize(model)))
+
+
+def _check_network(model: Layer) -> None:
+    if not hasattr(model, "layers"):
+        raise ValidationError(
+            f"a file of a model holds a network; put '{model.name}' into a Sequential"
+        )
+    for network in model._flatten():
+        stack = [id(layer) for layer in network._layers]
+        if len(stack) != len({*stack}):
+            raise ValidationError(
+                f"a layer stands twice in '{network.name}', which no file can tell of a "
+                f"Sequential; make it a Functional network"
+            )
 
 
 def verify(model: Layer, path: str | PathLike[str]) -> None:

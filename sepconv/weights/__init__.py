@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
@@ -129,8 +130,12 @@ def _opened(path: str | PathLike[str]) -> Iterator[IO[bytes]]:
     try:
         with path.open("rb") as file:
             yield file
-    except (OSError, ImportError):
+    except ImportError:
         raise
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # which zipfile gets when it seeks where no file is
+            raise
+        raise WeightsError(f"{path}: is damaged: it points to places that no file has") from error
     except WeightsError as error:
         raise WeightsError(f"{path}: {error}") from None
     except Exception as error:  # whatever a damaged file makes the parsers raise
