@@ -5,6 +5,7 @@ To add a layer, append its cases as a family of its own, and the family to CASES
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,10 @@ def normal(rng: Rng, shape: tuple[int, ...]) -> NDArray[Any]:
 
 def with_ties(rng: Rng, shape: tuple[int, ...]) -> NDArray[Any]:
     return rng.integers(-2, 3, shape).astype(np.float32)
+
+
+def indices(rng: Rng, shape: tuple[int, ...]) -> NDArray[Any]:
+    return rng.integers(0, 7, shape).astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -187,6 +192,85 @@ PRELU = [
                    "alpha_constraint": "non_neg"},
          draw=with_ties, roundings=2, gradient_roundings=512, smooth=False),
 ]  # fmt: skip
+# A channel's mean and variance are sums of n = 30 values (8 rows of 12: 96), and a normalised value
+# takes both, a square root, a division, gamma and beta: about 2n + 8 roundings of values up to 4.
+# Its gradient subtracts two more such sums. In float64, too, Keras computes them in float32.
+normalised = functools.partial(Case, roundings=80, gradient_roundings=400, oracle="float32")
+BATCH_NORMALIZATION = [
+    normalised("BatchNormalization", config, shape=shape, training=True)
+    for config, shape in [
+        ({}, (3, 10, 6)),
+        ({"axis": 1, "momentum": 0.5, "epsilon": 1e-5}, (3, 10, 6)),
+        ({"center": False}, (3, 10, 6)),
+        ({"scale": False, "momentum": 0.0}, (3, 10, 6)),
+        ({"trainable": False}, (3, 10, 6)),
+        ({"axis": 2, "gamma_regularizer": "l2", "beta_constraint": "non_neg"}, (3, 4, 5, 2)),
+        ({"beta_initializer": {"class_name": "Constant", "config": {"value": 0.5}}}, (8, 3)),
+    ]
+]
+LAYER_NORMALIZATION = [
+    normalised("LayerNormalization", config, shape=shape)
+    for config, shape in [
+        ({}, (3, 10, 6)),
+        ({"axis": 1, "epsilon": 1e-5}, (3, 10, 6)),
+        ({"axis": [1, 2], "center": False}, (3, 10, 3)),
+        ({"axis": [-2, 1], "scale": False}, (2, 4, 5, 3)),
+        ({"axis": [1, 3]}, (2, 4, 5, 3)),
+        ({"scale": False, "center": False}, (5, 12)),
+    ]
+]
+# The inputs, the mean, the deviation and the scale are rounded, and each operation on them.
+PREPROCESSING = [
+    Case("Normalization", roundings=16, gradient_roundings=4),
+    Case("Normalization", {"axis": 1, "invert": True}, roundings=16, gradient_roundings=4),
+    Case("Normalization", {"axis": None}, roundings=16, gradient_roundings=4),
+    Case("Normalization", {"axis": (1, -1)}, roundings=16, gradient_roundings=4),
+    Case("Normalization", {"mean": 2.0, "variance": 3.0}, roundings=16, gradient_roundings=4,
+         oracle="float32"),
+    Case("Normalization", {"axis": [1, 2], "mean": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+                           "variance": [2.0] * 6, "invert": True}, roundings=32,
+         gradient_roundings=4, oracle="float32"),
+    Case("Rescaling", {"scale": 0.1}, roundings=8, gradient_roundings=4, oracle="float32"),
+    Case("Rescaling", {"scale": 1.0 / 255, "offset": -1}, roundings=8, gradient_roundings=4,
+         oracle="float32"),
+    Case("Rescaling", {"scale": np.arange(6.0), "offset": np.ones(6)}, roundings=8,
+         gradient_roundings=4, oracle="float32"),
+]  # fmt: skip
+# What is dropped differs from call to call and from Keras's: see test_dropout.py.
+DROPOUT = [
+    Case("Dropout", {"rate": 0.3, "seed": 3}),
+    Case("Dropout", {"rate": 0, "noise_shape": (None, 1, 6)}),
+    Case("SpatialDropout1D", {"rate": 0.5, "seed": 3}),
+]
+# A sum or product of n values, and where inputs broadcast, gradients that are sums of 10 of them.
+MERGING = [
+    Case(layer, shape=shape, roundings=8, gradient_roundings=80)
+    for layer in ("Add", "Average", "Multiply", "Maximum", "Minimum")
+    for shape in (
+        [(3, 10, 6), (3, 10, 6)],
+        [(3, 10, 6), (3, 1, 6), (3, 10, 1)],
+        [(3, 6), (3, 10, 6)],
+        [(3, 10, 6)],
+    )
+]
+MERGING += [
+    Case("Maximum", shape=[(3, 10, 6)] * 3, draw=with_ties, smooth=False, gradient_roundings=4),
+    Case("Minimum", shape=[(3, 10, 6)] * 3, draw=with_ties, smooth=False, gradient_roundings=4),
+    Case("Subtract", shape=[(3, 10, 6), (3, 10, 6)], roundings=4, gradient_roundings=80),
+    Case("Subtract", shape=[(3, 1, 6), (3, 10, 6)], roundings=4, gradient_roundings=80),
+    Case("Concatenate", shape=[(3, 10, 6), (3, 10, 2), (3, 10, 1)]),
+    Case("Concatenate", {"axis": 1}, shape=[(3, 10, 6), (3, 2, 6)]),
+    Case("Concatenate", {"axis": 0}, shape=[(3, 10, 6), (2, 10, 6)]),
+    Case("Concatenate", shape=[(3, 6)]),
+]
+# A row's gradient is the sum of its uses, 30 at most.
+EMBEDDING = [
+    Case("Embedding", {"input_dim": 7, "output_dim": 4}, shape=(3, 10), draw=indices,
+         gradient_roundings=60),
+    Case("Embedding", {"input_dim": 7, "output_dim": 1, "embeddings_initializer": "ones",
+                       "embeddings_regularizer": "l2", "embeddings_constraint": "unit_norm"},
+         shape=(3, 4, 2), draw=indices, gradient_roundings=60),
+]  # fmt: skip
 
 CASES = [
     *SEPARABLE_CONV1D,
@@ -198,5 +282,11 @@ CASES = [
     *AVERAGE_POOLING,
     *ACTIVATIONS,
     *PRELU,
+    *BATCH_NORMALIZATION,
+    *LAYER_NORMALIZATION,
+    *PREPROCESSING,
+    *DROPOUT,
+    *MERGING,
+    *EMBEDDING,
 ]
 CALLED = [case for case in CASES if case.shape is not None]

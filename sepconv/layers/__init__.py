@@ -11,8 +11,12 @@ from sepconv.layers.activation_layers import (
     Softmax,
 )
 from sepconv.layers.base import Layer
+from sepconv.layers.dropout import Dropout, SpatialDropout1D
+from sepconv.layers.embedding import Embedding
 from sepconv.layers.input_layer import Input, InputLayer
 from sepconv.layers.input_spec import InputSpec
+from sepconv.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
+from sepconv.layers.normalization import BatchNormalization, LayerNormalization
 from sepconv.layers.operation import Operation
 from sepconv.layers.pooling import (
     AveragePooling1D,
@@ -20,6 +24,7 @@ from sepconv.layers.pooling import (
     GlobalMaxPooling1D,
     MaxPooling1D,
 )
+from sepconv.layers.preprocessing import Normalization, Rescaling
 from sepconv.layers.registry import registry
 from sepconv.layers.reshaping import (
     Cropping1D,
@@ -36,8 +41,14 @@ from sepconv.layers.variable import Variable
 __all__ = [
     "ELU",
     "Activation",
+    "Add",
+    "Average",
     "AveragePooling1D",
+    "BatchNormalization",
+    "Concatenate",
     "Cropping1D",
+    "Dropout",
+    "Embedding",
     "Flatten",
     "GlobalAveragePooling1D",
     "GlobalMaxPooling1D",
@@ -45,15 +56,23 @@ __all__ = [
     "InputLayer",
     "InputSpec",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "MaxPooling1D",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Normalization",
     "Operation",
     "PReLU",
     "Permute",
     "ReLU",
+    "Rescaling",
     "Reshape",
     "SeparableConv1D",
     "Softmax",
+    "SpatialDropout1D",
+    "Subtract",
     "SymbolicTensor",
     "UpSampling1D",
     "Variable",

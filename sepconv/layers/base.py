@@ -76,7 +76,7 @@ class Layer(Operation):
         cls._takes_training = "training" in inspect.signature(cls.call).parameters
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._input_shape_arg = building.pop_input_shape(kwargs)
+        self._input_shape_arg = building.pop_input_shape(kwargs, self.arguments)
         self._lock = LayerLock()
         self._version: object | None = object()  # None while weights are being replaced
         self._packed: state.Packed | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections import Counter
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Container, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 from sepconv.errors import ValidationError
@@ -121,10 +121,14 @@ def shape_of(inputs: Any) -> Any:
     return inputs.shape
 
 
-def pop_input_shape(arguments: dict[str, Any]) -> Any:
-    """Take Keras 2's `input_shape` and `input_dim` out of `arguments`, with a warning."""
+def pop_input_shape(arguments: dict[str, Any], own: Container[str]) -> Any:
+    """Take Keras 2's `input_shape` and `input_dim` out of `arguments`, with a warning.
+
+    Arguments:
+        own: the arguments that the layer declares itself, such as Embedding's `input_dim`.
+    """
     shape = arguments.pop("input_shape", None)
-    size = arguments.pop("input_dim", None)
+    size = None if "input_dim" in own else arguments.pop("input_dim", None)
     if size is not None:
         shape = (size,)
     if shape is not None:

@@ -136,6 +136,17 @@ class Unsupported(Kept):
         return {"enum": [False, None]}
 
 
+class Absent(Kept):
+    """An argument that Keras has and nothing here needs: None alone."""
+
+    def normalise(self, value: Any, name: str) -> None:
+        if value is not None:
+            raise ValidationError(f"`{name}={shown(value)}` is not supported; leave it out")
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "null"}
+
+
 def standardize_shape(shape: Any) -> Shape:
     """Return `shape` as a tuple of ints and None.
 

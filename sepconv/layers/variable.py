@@ -111,7 +111,7 @@ def frozen(value: Any, dtype: str) -> NDArray[Any]:
         InputTypeError: complex, text or object data.
     """
     array = np.asarray(value)
-    target = float_dtype(dtype)
+    target = np.dtype(np.int32) if dtype == "int32" else float_dtype(dtype)  # a counter
     if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
         raise InputTypeError(
             f"weights must be real numbers, got an array of dtype {array.dtype}: {shown(value, 60)}"
