@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 from sepconv.config.findings import Findings
-from sepconv.config.forms import Spec
 from sepconv.config.keras_form import to_config
+from sepconv.config.kinds import LAYERS, OF_EVERY_LAYER, object_kind
 from sepconv.config.limits import MAX_FINDINGS
+from sepconv.config.sketching import weights
+from sepconv.config.specs import Spec
 from sepconv.config.words import name_of
-from sepconv.declaration import REQUIRED
+from sepconv.declaration import REQUIRED, Rule
 from sepconv.errors import ValidationError, nearest
 from sepconv.registry import registered
-
-# The number of axes of each weight of SeparableConv1D.
-_RANKS = {"depthwise": 3, "pointwise": 3, "bias": 1}
 
 
 def check_object(spec: Spec, findings: Findings) -> Any:
@@ -33,9 +31,8 @@ def check_object(spec: Spec, findings: Findings) -> Any:
             findings.add("SC101", message, spec.span, spec.path)
         return None
     _check_missing(spec, findings)
-    special = _SPECIAL.get(spec.name)
-    if special is not None:
-        special(spec, inner, findings)
+    if spec.registry is LAYERS and spec.name in LAYERS:
+        _check_layer(spec, inner, findings)
     return _build(spec, findings)
 
 
@@ -50,10 +47,17 @@ def value(spec: Spec, name: str) -> Any:
 
 
 def is_sound(spec: Spec, findings: Findings) -> bool:
-    """Tell whether nothing was refused in the object or its arguments."""
-    return not findings.spoils(spec.path) and not any(
-        findings.spoils(given.path) for given in spec.arguments.values()
+    """Tell whether nothing was refused that could change the shape of the object's outputs."""
+    return not {spec.path, spec.config_path} & findings.refused and not any(
+        findings.spoils(given.path)
+        for name, given in spec.arguments.items()
+        if not (name in spec.declared and _is_idle(name, spec.declared[name].rule))
     )
+
+
+def _is_idle(name: str, rule: Rule) -> bool:
+    """Tell whether an argument has no part in shapes: objects, and what every layer has."""
+    return name in OF_EVERY_LAYER or name == "use_bias" or object_kind(rule) is not None
 
 
 def _report_unregistered(spec: Spec, findings: Findings) -> None:
@@ -77,7 +81,7 @@ def _check_missing(spec: Spec, findings: Findings) -> None:
     remedies = {nearest(key, spec.declared) for key in misspelt[:MAX_FINDINGS]}
     for name, argument in spec.declared.items():
         path = (*spec.path, name)
-        if argument.default is not REQUIRED or name in spec.arguments or path in findings.refused:
+        if not _is_required(spec, name) or name in spec.arguments or path in findings.refused:
             continue
         if name in remedies:
             continue
@@ -90,13 +94,19 @@ def _check_missing(spec: Spec, findings: Findings) -> None:
         )
 
 
+def _is_required(spec: Spec, name: str) -> bool:
+    if spec.name == "InputLayer" and name == "shape":
+        return "batch_shape" not in spec.arguments and "batch_input_shape" not in spec.arguments
+    return spec.declared[name].default is REQUIRED
+
+
 def _build(spec: Spec, findings: Findings) -> Any:
     """Return the object; what its class refuses although nothing here did is a finding."""
     refused = {given.path for given in spec.arguments.values() if findings.spoils(given.path)}
     missing = [
         name
-        for name, argument in spec.declared.items()
-        if argument.default is REQUIRED
+        for name in spec.declared
+        if _is_required(spec, name)
         and (name not in spec.arguments or spec.arguments[name].path in refused)
     ]
     config = to_config(spec, refused)
@@ -123,7 +133,21 @@ def _report_refusal(spec: Spec, error: Exception, findings: Findings) -> None:
 # --- one layer -----------------------------------------------------------------------------------
 
 
-def _check_separable_conv1d(spec: Spec, inner: dict[str, Any], findings: Findings) -> None:
+def _check_layer(spec: Spec, inner: dict[str, Any], findings: Findings) -> None:
+    _check_strides(spec, findings)
+    if inner:
+        for part, shape in weights(spec.name).items():
+            _check_regularizer(spec, f"{part}_regularizer", len(shape), inner, findings)
+            _check_constraint(spec, part, shape, inner, findings)
+            _check_initializer(spec, part, len(shape), findings)
+    if "kernel_size" in spec.declared:  # it returns (batch, time, channels)
+        _check_regularizer(spec, "activity_regularizer", 3, inner, findings)
+    _check_activation(spec, inner.get("activation"), findings)
+
+
+def _check_strides(spec: Spec, findings: Findings) -> None:
+    if not {"strides", "dilation_rate"} <= set(spec.declared):
+        return
     strides, dilation = value(spec, "strides"), value(spec, "dilation_rate")
     if strides and dilation and strides[0] > 1 and dilation[0] > 1:
         span, path = spec.place("strides")
@@ -134,15 +158,11 @@ def _check_separable_conv1d(spec: Spec, inner: dict[str, Any], findings: Finding
             path,
             help="set one of the two to 1",
         )
-    for part, rank in _RANKS.items():
-        _check_regularizer(spec, f"{part}_regularizer", rank, inner, findings)
-        _check_constraint(spec, part, rank, inner, findings)
-        _check_initializer(spec, part, rank, findings)
-    _check_regularizer(spec, "activity_regularizer", 3, inner, findings)
-    _check_activation(spec, inner.get("activation"), findings)
 
 
 def _check_activation(spec: Spec, activation: Any, findings: Findings) -> None:
+    if "data_format" not in spec.declared or "activation" not in spec.inner:
+        return
     if value(spec, "data_format") != "channels_first" or getattr(activation, "axis", 1) == 1:
         return
     if activation.axis in (-1, 2):
@@ -173,9 +193,9 @@ def _check_regularizer(
 
 
 def _check_constraint(
-    spec: Spec, part: str, rank: int, inner: dict[str, Any], findings: Findings
+    spec: Spec, part: str, shape: tuple[int, ...], inner: dict[str, Any], findings: Findings
 ) -> None:
-    name = f"{part}_constraint"
+    name, rank = f"{part}_constraint", len(shape)
     axis = getattr(inner.get(name), "axis", None)
     axes = [axis] if isinstance(axis, int) else list(axis or ())
     inside = spec.inner[name].arguments.get("axis") if name in spec.inner else None
@@ -184,15 +204,15 @@ def _check_constraint(
     if wrong:
         findings.add(
             "SC304",
-            f"`axis` of {type(inner[name]).__name__} is {wrong[0]}, and the {part} "
-            f"{'kernel' if rank > 1 else 'vector'} has the axes 0 to {rank - 1}",
+            f"`axis` of {type(inner[name]).__name__} is {wrong[0]}, and the {_called(part, rank)} "
+            f"has the axes 0 to {rank - 1}",
             span,
             path,
         )
-    elif part == "pointwise" and axes and all(a in (0, -3) for a in axes):
+    elif shape[0] == 1 and axes and all(a in (0, -rank) for a in axes):
         findings.add(
             "SC303",
-            f"`{name}` takes norms over axis 0 of the pointwise kernel, which has length 1: "
+            f"`{name}` takes norms over axis 0 of the {_called(part, rank)}, which has length 1: "
             f"each weight by itself",
             span,
             path,
@@ -218,6 +238,8 @@ def _check_initializer(spec: Spec, part: str, rank: int, findings: Findings) -> 
         )
 
 
-_SPECIAL: dict[str, Callable[[Spec, dict[str, Any], Findings], None]] = {
-    "SeparableConv1D": _check_separable_conv1d,
-}
+def _called(part: str, rank: int) -> str:
+    """Return what a weight is called: `depthwise_kernel` has the arguments `depthwise_...`."""
+    if part == "kernel" or part.endswith("_kernel"):
+        return part.replace("_", " ")
+    return f"{part} {'kernel' if rank > 1 else 'vector'}"

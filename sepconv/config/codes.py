@@ -25,6 +25,13 @@ def _layer(*lines: str) -> str:
     return f"SeparableConv1D:\n{body}"
 
 
+def _graph(*layers: str, outputs: str = "a") -> str:
+    body = "".join(f"    {line}\n" for line in layers)
+    return (
+        f"Functional:\n  inputs: {{x: {{shape: [49, 8]}}}}\n  layers:\n{body}  outputs: {outputs}\n"
+    )
+
+
 RULES: dict[str, Rule] = {
     "SC001": Rule(
         "not UTF-8 text",
@@ -183,7 +190,7 @@ RULES: dict[str, Rule] = {
     "SC110": Rule(
         "not built yet",
         "The config format has this class, but this version of sepconv cannot build it.",
-        "Functional: {inputs: {}, layers: {}, outputs: []}\n",
+        "Sequential: {layers: [{LSTM: {units: 4}}]}\n",
         "Sequential: {layers: [{SeparableConv1D: {filters: 4, kernel_size: 3}}]}\n",
     ),
     "SC111": Rule(
@@ -285,6 +292,62 @@ RULES: dict[str, Rule] = {
         "Sequential: {layers: []}\n",
         "Sequential: {layers: [{SeparableConv1D: {filters: 4, kernel_size: 3}}]}\n",
         "warning",
+    ),
+    "SC330": Rule(
+        "unknown name in a graph",
+        "`from` and `outputs` name the layers and inputs of the same Functional network.",
+        _graph("a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: y}"),
+        _graph("a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: x}"),
+    ),
+    "SC331": Rule(
+        "cycle",
+        "Each of these layers waits for the output of another one. A layer gets what was computed "
+        "before it; a layer that is to be used again is called twice: `from: [[x], [b]]`.",
+        _graph(
+            "a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: b}",
+            "b: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: a}",
+            outputs="b",
+        ),
+        _graph(
+            "a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: x}",
+            "b: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: a}",
+            outputs="b",
+        ),
+    ),
+    "SC332": Rule(
+        "layer or input that is not used",
+        "No output depends on it, so it is computed by nobody and left out of the network.",
+        _graph(
+            "a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: x}",
+            "b: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: x}",
+        ),
+        _graph("a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: x}"),
+        "warning",
+    ),
+    "SC333": Rule(
+        "wrong number of inputs",
+        "Most layers take one input; Add, Concatenate and their like take two or more, Subtract "
+        "and Dot exactly two.",
+        _graph("a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: [x, x]}"),
+        _graph("a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: x}"),
+    ),
+    "SC335": Rule(
+        "call or output that does not exist, or one of several",
+        "`a` stands for the output of the layer `a`. If `a` is called several times, `a/0` is what "
+        "its first call returns; if a network has several outputs, `a/0/1` is the second one.",
+        _graph(
+            "a: {SeparableConv1D: {filters: 8, kernel_size: 3}, from: [[x], [a/0]]}",
+        ),
+        _graph(
+            "a: {SeparableConv1D: {filters: 8, kernel_size: 3}, from: [[x], [a/0]]}",
+            outputs="a/1",
+        ),
+    ),
+    "SC336": Rule(
+        "layer with two names",
+        "In a Functional network a layer's key is its name.",
+        _graph("a: {SeparableConv1D: {filters: 4, kernel_size: 3, name: b}, from: x}"),
+        _graph("a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: x}"),
     ),
     "SC399": Rule(
         "refused by the class itself",

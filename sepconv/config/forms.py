@@ -2,67 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
+from sepconv.config import graphs
 from sepconv.config.findings import Findings, Note
-from sepconv.config.kinds import (
-    LAYERS,
-    NETWORK,
-    PLANNED,
-    article,
-    class_names,
-    declared,
-    object_kind,
-)
-from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Span, Table
-from sepconv.declaration import Argument
+from sepconv.config.kinds import LAYERS, PLANNED, article, class_names, object_kind
+from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Table
+from sepconv.config.specs import Given, Spec, givens, is_functional, is_sequential, text
 from sepconv.registry import Registry, registered
 
 LONG_FORM = frozenset(
     {"class_name", "config", "module", "registered_name", "build_config", "compile_config"}
 )
 ENVELOPE = frozenset({"format", "defaults", "$schema"})  # beside the class at a document's root
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """An argument that a config gives: where its key stands, and its value."""
-
-    key: Span
-    value: Node
-    path: Path
-
-
-@dataclass(slots=True)
-class Spec:
-    """An object that a config declares."""
-
-    registry: Registry[Any]
-    name: str  # as written: a class, a function, or "package>Name"
-    span: Span  # where the name stands
-    path: Path  # of the object in its document
-    config_path: Path  # of its arguments
-    arguments: dict[str, Given] = field(default_factory=dict)
-    inner: dict[str, Spec] = field(default_factory=dict)  # arguments that are objects themselves
-    layers: list[Spec] = field(default_factory=list)  # of a network
-
-    @property
-    def is_known(self) -> bool:
-        return self.name in class_names(self.registry) or self.name in registered
-
-    @property
-    def declared(self) -> dict[str, Argument[Any, Any]]:
-        return declared(self.registry, self.name) or {}
-
-    def place(self, argument: str) -> tuple[Span, Path]:
-        """Return where `argument` stands, or the object's name if it was left out."""
-        given = self.arguments.get(argument)
-        return (given.key, given.path) if given else (self.span, self.path)
-
-
-def is_network(spec: Spec) -> bool:
-    return spec.registry is LAYERS and spec.name == NETWORK
 
 
 def document(root: Node, findings: Findings) -> Spec | None:
@@ -83,7 +35,11 @@ def parse(
     findings: Findings,
     envelope: frozenset[str] = frozenset(),
 ) -> Spec | None:
-    """Return the object that `node` declares; None for null and for what the schema refuses."""
+    """Return the object that `node` declares; None for null and for what the schema refuses.
+
+    Arguments:
+        envelope: keys that may stand beside the class.
+    """
     if isinstance(node, Scalar):
         is_name = isinstance(node.value, str)
         return Spec(registry, str(node.value), node.span, path, path) if is_name else None
@@ -94,7 +50,9 @@ def parse(
         if "class_name" in node.entries
         else _short_form(node, path, registry, findings, envelope)
     )
-    if spec is not None and is_network(spec):
+    if spec is not None and is_functional(spec):
+        graphs.read(spec, parse, findings)
+    elif spec is not None and is_sequential(spec):
         layers = spec.arguments.get("layers")
         if layers is not None and isinstance(layers.value, Items):
             for index, item in enumerate(layers.value.items):
@@ -105,19 +63,19 @@ def parse(
 
 
 def _long_form(node: Table, path: Path, registry: Registry[Any]) -> Spec | None:
-    name, name_key = _text(node, "class_name"), "class_name"
-    own = _text(node, "registered_name")
+    name, name_key = text(node, "class_name"), "class_name"
+    own = text(node, "registered_name")
     config = node.get("config")
     if own is not None and ">" in own:
         name, name_key = own, "registered_name"
     elif name == "function":
-        name, name_key = _text(node, "config"), "config"
+        name, name_key = text(node, "config"), "config"
     if name is None:
         return None
     span = node.entries[name_key].value.span
     spec = Spec(registry, name, span, path, (*path, "config"))
     if isinstance(config, Table):
-        spec.arguments = _givens(config, spec.config_path)
+        spec.arguments = givens(config, spec.config_path)
     return spec
 
 
@@ -165,21 +123,8 @@ def _short_form(
     entry = node.entries[name]
     spec = Spec(registry, name, entry.key, path, (*path, name))
     if isinstance(entry.value, Table):
-        spec.arguments = _givens(entry.value, spec.config_path)
+        spec.arguments = givens(entry.value, spec.config_path)
     return spec
-
-
-def _givens(table: Table, path: Path) -> dict[str, Given]:
-    return {
-        key: Given(entry.key, entry.value, (*path, key))
-        for key, entry in table.entries.items()
-        if not key.startswith("x-")
-    }
-
-
-def _text(table: Table, key: str) -> str | None:
-    node = table.get(key)
-    return node.value if isinstance(node, Scalar) and isinstance(node.value, str) else None
 
 
 # --- defaults ------------------------------------------------------------------------------------
@@ -192,7 +137,7 @@ def _fill(spec: Spec, defaults: Table) -> None:
             _fill(layer, defaults)
         own = defaults.get(layer.name)
         if isinstance(own, Table):
-            for key, default in _givens(own, ("defaults", layer.name)).items():
+            for key, default in givens(own, ("defaults", layer.name)).items():
                 given = layer.arguments.get(key)
                 rule = layer.declared[key].rule if key in layer.declared else None
                 kind = object_kind(rule) if rule else None

@@ -15,6 +15,7 @@ from sepconv.config.loading import build, refusal, text
 from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Table
 from sepconv.config.overrides import apply as override
 from sepconv.config.reading import read
+from sepconv.config.specs import text as text_of
 from sepconv.config.validation import Checked, check
 from sepconv.config.words import name_of
 from sepconv.errors import ConfigError
@@ -111,7 +112,7 @@ def _unshared(node: Node) -> Node:
 
 def _refuse_missing(root: Table, filename: str) -> None:
     """Raise one error for all layers that do not exist here."""
-    known = {*class_names(LAYERS), *registered}
+    known = {*class_names(LAYERS), *registered, "Model"}
     missing = [
         f"`{name_of(str(name.value))}` at {filename}:{name.span.line}:{name.span.column}"
         f"{f' ({place})' if place else ''}"
@@ -154,15 +155,34 @@ def _modern(root: Table, notes: list[Note]) -> Table:
         entry = entries.pop(key, None)
         if entry is not None:
             notes.append(Note(f"`{key}` is no part of a config and dropped", entry.key))
-    return _with_input(replace(root, entries=entries), notes)
-
-
-def _with_input(network: Table, notes: list[Note]) -> Table:
-    """Return a network whose input is an InputLayer; Keras 2 wrote it into the first layer."""
+    network = replace(root, entries=entries)
     layers = [
         _modern(layer, notes) if isinstance(layer, Table) and _inner(layer) else layer
         for layer in _inner(network)
     ]
+    return (_graph if _is_graph(network) else _with_input)(network, layers)
+
+
+def _is_graph(network: Table) -> bool:
+    return text_of(network, "class_name") in ("Functional", "Model")
+
+
+def _graph(network: Table, layers: list[Node]) -> Table:
+    """Return a Functional network, which Keras 2 also called Model, with Keras 3's inputs."""
+    if not layers:
+        return network
+    for index, layer in enumerate(layers):
+        config = layer.get("config") if isinstance(layer, Table) else None
+        is_input = isinstance(layer, Table) and text_of(layer, "class_name") == "InputLayer"
+        if is_input and isinstance(layer, Table) and isinstance(config, Table):
+            layers[index] = _with(layer, ("config",), _of_keras3(config))
+    name = network.entries["class_name"].value
+    network = _with(network, ("class_name",), Scalar(name.span, "Functional"))
+    return _with(network, ("config", "layers"), Items(network.span, layers))
+
+
+def _with_input(network: Table, layers: list[Node]) -> Table:
+    """Return a network whose input is an InputLayer; Keras 2 wrote it into the first layer."""
     first = layers[0] if layers else None
     config = first.get("config") if isinstance(first, Table) else None
     if not isinstance(first, Table) or not isinstance(config, Table):
@@ -200,6 +220,8 @@ def _without_counted_name(network: Table) -> Table:
     ]
     if not layers:
         return network
+    if _is_graph(network):  # its layers name their inputs
+        return _with(network, ("config", "layers"), Items(network.span, layers))
     first = layers[0]
     config = first.get("config") if isinstance(first, Table) else None
     name = config.get("name") if isinstance(config, Table) else None

@@ -22,7 +22,11 @@ _BASES: dict[str, type] = {
     constraints.registry.module: constraints.Constraint,
 }
 
-NETWORK = "Sequential"
+NETWORKS = ("Sequential", "Functional")
+NETWORK_ARGUMENTS = {
+    "Sequential": ("name", "trainable", "input_shape", "layers"),
+    "Functional": ("name", "trainable", "inputs", "layers", "outputs"),
+}
 OF_EVERY_LAYER = ("name", "trainable", "dtype")
 _ACTIVATION_LAYERS = (*activations.LAYERS, "Activation")
 
@@ -84,7 +88,7 @@ def names(registry: Registry[Any]) -> list[str]:
 def class_names(registry: Registry[Any]) -> list[str]:
     """Return the names that can have arguments: Keras's layers that are activations, too."""
     if registry is LAYERS:
-        return [*names(registry), NETWORK]
+        return [*names(registry), *NETWORKS]
     return [*names(registry), *(_ACTIVATION_LAYERS if registry is activations.registry else ())]
 
 

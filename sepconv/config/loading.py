@@ -11,10 +11,11 @@ from typing import Any
 from sepconv import models, saving
 from sepconv.config import rendering
 from sepconv.config.findings import Report
-from sepconv.config.keras_form import shorten, to_config
+from sepconv.config.keras_form import to_config
 from sepconv.config.kinds import LAYERS
 from sepconv.config.limits import MAX_BYTES
 from sepconv.config.reading import source_lines
+from sepconv.config.short_form import shorten
 from sepconv.config.validation import Checked, validate
 from sepconv.config.writing import yaml_text
 from sepconv.errors import ConfigError

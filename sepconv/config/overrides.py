@@ -8,11 +8,12 @@ from typing import Any
 
 from sepconv.config import yaml_reader
 from sepconv.config.findings import Finding, Findings, Note
-from sepconv.config.forms import ENVELOPE, Spec, is_network, parse
+from sepconv.config.forms import ENVELOPE, parse
 from sepconv.config.keras_form import unique_name
-from sepconv.config.kinds import LAYERS, object_kind
+from sepconv.config.kinds import LAYERS, NETWORK_ARGUMENTS, object_kind
 from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Span, Table, children, pointer
 from sepconv.config.reading import decoded
+from sepconv.config.specs import Spec, is_functional, is_network
 from sepconv.errors import ValidationError, nearest, shown
 from sepconv.layers.operation import snake_case
 
@@ -88,11 +89,14 @@ def _place(spec: Spec, root: Node, steps: list[str], text: str, file: str) -> Pa
     step, *rest = steps
     known = _known(spec)
     layers = dict(zip(_layer_names(spec), spec.layers, strict=True))
-    if is_network(spec) and step == "layers" and rest:
+    if is_network(spec) and step in ("layers", "inputs") and rest:
         numbered = {str(index): layer for index, layer in enumerate(spec.layers)}
-        if rest[0] not in numbered:
-            raise _unknown(rest[0], numbered, text, file)
-        return _inside(numbered[rest[0]], root, rest[1:], text, file)
+        inside = layers if is_functional(spec) else numbered
+        if rest[0] not in inside:
+            raise _unknown(rest[0], inside, text, file)
+        return _inside(inside[rest[0]], root, rest[1:], text, file)
+    if step == "from" and spec.label and not rest and not spec.is_bare:
+        return (*spec.path, step)
     takes_any = not spec.declared and not is_network(spec)
     if step in known or (takes_any and step not in (spec.name, "config")):
         return _argument(spec, root, step, rest, text, file)
@@ -111,8 +115,7 @@ def _argument(spec: Spec, root: Node, name: str, rest: list[str], text: str, fil
     """Return the path of an argument, of an object's argument in it, or of a list's item."""
     argument, given = spec.declared.get(name), spec.arguments.get(name)
     # A name alone, as in `- SeparableConv1D`, becomes a mapping when it gets an argument.
-    is_bare = spec.config_path == spec.path
-    path = (*spec.config_path, spec.name, name) if is_bare else (*spec.config_path, name)
+    path = (*spec.config_path, spec.name, name) if spec.is_bare else (*spec.config_path, name)
     if not rest:
         return path
     kind = object_kind(argument.rule) if argument else None
@@ -133,12 +136,14 @@ def _argument(spec: Spec, root: Node, name: str, rest: list[str], text: str, fil
 
 def _known(spec: Spec) -> list[str]:
     if is_network(spec):
-        return ["name", "trainable", "input_shape", "layers"]
+        return list(NETWORK_ARGUMENTS[spec.name])
     return list(spec.declared)
 
 
 def _layer_names(spec: Spec) -> list[str]:
     """Return the names of a network's layers, those that they get by themselves included."""
+    if is_functional(spec):
+        return [layer.label for layer in spec.layers]
     names: list[str] = []
     for layer in spec.layers:
         given = layer.arguments.get("name")

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from sepconv.config.kinds import (
     LAYERS,
-    NETWORK,
+    NETWORKS,
     OBJECTS,
     OF_EVERY_LAYER,
     article,
@@ -37,6 +37,21 @@ _LONG_FORM: Schema = {
     "build_config": {"type": ["object", "null"], "description": "what Keras built it with"},
     "compile_config": {"type": ["object", "null"], "description": "how Keras trained it"},
 }
+_FROM = "the name of the layer or input that reaches this layer, or a list of them; a list a call"
+_NODES: Schema = {
+    "inbound_nodes": {"type": "array", "description": "the calls, as Keras writes them"}
+}
+_BESIDE_A_LAYER: Schema = {
+    # Not `anyOf`: each keyword speaks of one type.
+    "from": {
+        "type": ["string", "array"],
+        "items": {"type": ["string", "array"], "items": {"type": "string"}, "minItems": 1},
+        "minItems": 1,
+        "description": f"{_FROM}. The layer above when left out",
+    },
+    **_NODES,
+}
+_BESIDE_AN_ENTRY: Schema = {"name": {"type": "string", "description": "the layer's name"}, **_NODES}
 _OWN = {"^x-": {"description": "the user's own; nothing reads it"}}
 
 
@@ -105,8 +120,14 @@ def network_schema() -> Schema:
         "$schema": DRAFT,
         "$id": NETWORK_FILE,
         "title": "network",
-        "definitions": {"layer": _layer(), NETWORK: _sequential()},
-        "allOf": [{"$ref": f"#/definitions/{NETWORK}"}],
+        "definitions": {
+            "layer": _layer(),
+            "node": _layer(beside=_BESIDE_A_LAYER),
+            "entry": _layer(beside=_BESIDE_AN_ENTRY),
+            "Sequential": _sequential(),
+            "Functional": _functional(),
+        },
+        "allOf": [{"$ref": "#/definitions/Sequential"}],
     }
 
 
@@ -134,32 +155,30 @@ def root_schema() -> Schema:
     return {"$schema": DRAFT, "$id": ROOT, **schema, "type": "object"}
 
 
-def _layer(network: str = "") -> Schema:
+def _layer(network: str = "", beside: Schema | None = None) -> Schema:
     refs = {}
     for name in class_names(LAYERS):
-        if name == NETWORK:
-            refs[name] = {"$ref": f"{network}#/definitions/{NETWORK}"}
+        if name in NETWORKS:
+            refs[name] = {"$ref": f"{network}#/definitions/{name}"}
         elif name in LAYERS:
             refs[name] = {"$ref": file_name(name)}
         else:  # the user's own, in the schema that `sepconv schema` prints alone
             refs[name] = _arguments(name, declared(LAYERS, name), _summary(LAYERS[name]))
     told = "a layer: a name, `{Name: {arguments}}`, or Keras's long form"
-    return {**_object("layer", refs, names(LAYERS), told), "type": ["string", "object"]}
+    schema = _object("layer", refs, names(LAYERS), told)
+    schema["then"]["properties"] |= beside or {}
+    return {**schema, "type": ["string", "object"]}
 
 
 def _sequential() -> Schema:
     size = {"type": ["integer", "null"], "minimum": 0, "maximum": MAX_SIZE}
     shape = {"type": ["array", "null"], "items": size, "minItems": 1, "maxItems": 8}
-    arguments = declared(LAYERS, "SeparableConv1D") or {}
-    inherited = {key: _argument(arguments[key]) for key in OF_EVERY_LAYER}
     return {
         "title": "Sequential",
         "description": "layers one after the other",
         "type": ["object", "null"],
         "properties": {
-            "name": {**inherited["name"], "description": "the network's name"},
-            "trainable": inherited["trainable"],
-            "dtype": inherited["dtype"],
+            **_of_every_network(),
             "input_shape": {
                 **shape,
                 "description": "the shape of one example, such as [null, 40]: the batch is "
@@ -179,6 +198,51 @@ def _sequential() -> Schema:
         "additionalProperties": False,
         "required": ["layers"],
     }
+
+
+def _functional() -> Schema:
+    input_arguments = f"{file_name('InputLayer')}#/definitions/arguments"
+    ends = "Keras's [name, call, output], or several of them"
+    return {
+        "title": "Functional",
+        "description": "layers that call each other, from named inputs to outputs",
+        "type": ["object", "null"],
+        "properties": {
+            **_of_every_network(),
+            "inputs": {
+                "type": "object",
+                "description": "each input's name, and its shape and dtype",
+                "patternProperties": _OWN,
+                "additionalProperties": {"$ref": input_arguments},
+            },
+            "layers": {
+                "type": ["object", "array"],
+                "description": "each layer's name, and the layer; or Keras's list of layers",
+                "patternProperties": _OWN,
+                "additionalProperties": {"$ref": "#/definitions/node"},
+                "items": {"$ref": "#/definitions/entry"},
+            },
+            "outputs": {
+                "type": ["string", "array", "object"],
+                "description": "the name of the layer whose output leaves the network; or several",
+                "items": {"type": "string"},
+                "minItems": 1,
+                "additionalProperties": {"type": "string"},
+                "minProperties": 1,
+            },
+            "input_layers": {"type": ["array", "object"], "description": f"the inputs: {ends}"},
+            "output_layers": {"type": ["array", "object"], "description": f"the outputs: {ends}"},
+        },
+        "patternProperties": _OWN,
+        "additionalProperties": False,
+        "required": ["layers"],
+    }
+
+
+def _of_every_network() -> dict[str, Schema]:
+    arguments = declared(LAYERS, "SeparableConv1D") or {}
+    inherited = {key: _argument(arguments[key]) for key in OF_EVERY_LAYER}
+    return {**inherited, "name": {**inherited["name"], "description": "the network's name"}}
 
 
 def _object(

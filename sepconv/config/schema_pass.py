@@ -16,9 +16,11 @@ from referencing.jsonschema import DRAFT7
 from sepconv.config import fixes, schema
 from sepconv.config.findings import Findings
 from sepconv.config.forms import ENVELOPE, LONG_FORM
+from sepconv.config.graphs import BESIDE_A_LAYER, BESIDE_AN_ENTRY
 from sepconv.config.kinds import (
     LAYERS,
-    NETWORK,
+    NETWORK_ARGUMENTS,
+    NETWORKS,
     OBJECTS,
     PLANNED,
     article,
@@ -43,7 +45,8 @@ _RENAMED = {
     ("LeakyReLU", "alpha"): "negative_slope",
     ("InputLayer", "batch_input_shape"): "batch_shape",
 }
-_NO_CLASSES = LONG_FORM | ENVELOPE
+_BESIDE = ENVELOPE | BESIDE_A_LAYER | BESIDE_AN_ENTRY
+_NO_CLASSES = LONG_FORM | _BESIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +174,7 @@ def _report_class_keys(broken: Broken, extra: list[str], root: Node, findings: F
     """Report keys that stand where the name of a class does."""
     registry = _KINDS[broken.title]
     known = broken.schema["properties"]
-    named = [key for key in broken.value if key in known and key not in ENVELOPE]
+    named = [key for key in broken.value if key in known and key not in _BESIDE]
     # What has a mapping as its value, or nothing, was meant as a class and its arguments.
     meant = [key for key in extra if isinstance(broken.value[key], dict | None)]
     if not named and not meant:
@@ -188,7 +191,8 @@ def _report_class_keys(broken: Broken, extra: list[str], root: Node, findings: F
             _report_class(broken, key, span, findings)
             continue
         name = "class_name" if "class_name" in named else named[0]
-        help = _way_out(registry, name, key)
+        beside = [own for own in BESIDE_A_LAYER if own in known and own not in broken.value]
+        help = did_you_mean(key, beside) or _way_out(registry, name, key)
         message = f"unknown key `{name_of(key)}` beside `{name}`"
         findings.add("SC102", message, span, (*broken.path, key), help=help)
 
@@ -218,15 +222,15 @@ def _naming(registry: Registry[Any], value: Mapping[str, Any]) -> str:
     for item in value.values():
         if isinstance(item, str) and item in known:
             return f"write `{item}: {{argument: value}}`"
-    for name in [NETWORK, *known] if registry is LAYERS else known:
+    for name in [*NETWORKS, *known] if registry is LAYERS else known:
         if any(key in _argument_names(registry, name) for key in value if key != "name"):
             return f"put the arguments under `{name}:`"
     return f"write `Name: {{argument: value}}`, with the name of {article(registry.kind)}"
 
 
 def _argument_names(registry: Registry[Any], name: str) -> Iterable[str]:
-    if registry is LAYERS and name == NETWORK:
-        return ("layers", "input_shape", "name")
+    if registry is LAYERS and name in NETWORKS:
+        return NETWORK_ARGUMENTS[name]
     return declared(registry, name) or ()
 
 
@@ -270,5 +274,5 @@ def _report_planned(name: str, span: Span, path: Path, findings: Findings) -> No
         f"`{name}` cannot be built by this version of sepconv",
         span,
         path,
-        help=f"it builds {', '.join([*LAYERS, NETWORK])}",
+        help=f"it builds {', '.join([*LAYERS, *NETWORKS])}",
     )

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 from sepconv.config import networks, schema_pass
 from sepconv.config.findings import Finding, Findings
-from sepconv.config.forms import Spec, document
+from sepconv.config.forms import document
 from sepconv.config.nodes import Node, Scalar, Table
 from sepconv.config.overrides import apply as override
 from sepconv.config.reading import read
+from sepconv.config.specs import Spec
 from sepconv.config.words import name_of
 
 FORMAT = (1, 0)  # the version that is read: sepconv/1

@@ -155,6 +155,8 @@ def _either(options: list[str]) -> str:
 
 
 def _between(least: int | None, most: int | None) -> str:
+    if most is None:
+        return f"at least {least} value{'' if least == 1 else 's'}"
     if least == most:
         return f"{least} value{'' if least == 1 else 's'}"
     return f"{least} to {most} values"
