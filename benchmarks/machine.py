@@ -12,14 +12,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.peers import PEERS
+from benchmarks.peers import Peer
 
 PROC_STAT = Path("/proc/stat")
 
 
-def describe_machine(peers: Iterable[str]) -> dict[str, Any]:
+def describe_machine(peers: Iterable[type[Peer]]) -> dict[str, Any]:
     """CPU, date, instruction set and versions, as JSON types."""
-    packages = {module.partition(".")[0] for peer in peers for module in PEERS[peer].requires}
+    packages = {module.partition(".")[0] for peer in peers for module in peer.requires}
     return {
         "cpu": _cpu_model(),
         "cpus": os.cpu_count(),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.workloads import Workload
+if TYPE_CHECKING:
+    from benchmarks.workloads import Workload
 
 SAMPLES = 64
 
@@ -40,7 +43,7 @@ def expected_rows(workload: Workload) -> NDArray[np.float64]:
     return rows
 
 
-def relative_error(workload: Workload, y_bsf: NDArray[np.float32]) -> float:
+def relative_error(workload: Workload, y_bsf: NDArray[np.floating]) -> float:
     """Root mean square of the error over that of the reference, on the sampled rows."""
     expected = expected_rows(workload)
     shape = (workload.B, workload.out_steps, workload.F)

@@ -11,11 +11,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.peers import OURS
 from benchmarks.results import Results
 from benchmarks.workloads import Workload
 
 KERNEL_KEYS = ("isa", "openmp", "compiler", "absent")
+# What a column of ours is headed with.
+FORMATS = {"sepconv": "", "sepconv_channels_first": "NCT "}
 NOTES = (
     "Times are medians over rounds of medians over calls; each peer shows its fastest form.",
     "×best: against the fastest form of any peer with as many threads or fewer. ×1-D: without the",
@@ -29,7 +30,7 @@ def print_tables(results: Results, machine: dict[str, Any], console: Console) ->
     """Two tables a thread count, then what is absent and what the machine is."""
     for threads in sorted({n for _, n in results.cells()}):
         workloads = [w for w, n in results.cells() if n == threads]
-        if any(peer in OURS for peer in results.peers()):
+        if results.ours():
             console.print(_summary_table(results, workloads, threads))
         console.print(_peer_table(results, workloads, threads))
     for note in NOTES:
@@ -46,14 +47,15 @@ def _summary_table(results: Results, workloads: Sequence[Workload], threads: int
     for column in ("time", "GFLOP/s", "roofline", "bound"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("best peer (form, threads)")
-    for column in ("its time", "×best", "×1-D", "NCT ×best", "NCT ×1-D"):
+    names = [f"{FORMATS[peer]}{column}" for peer in results.ours() for column in ("×best", "×1-D")]
+    for column in ("its time", *names):
         table.add_column(column, justify="right", no_wrap=True)
     for workload in workloads:
         table.add_row(*_summary_row(results, workload, threads))
     table.add_section()
     means = [
         results.geometric_mean_speedup(peer, threads, best)
-        for peer in OURS
+        for peer in results.ours()
         for best in (results.best_peer, results.best_1d_peer)
     ]
     table.add_row("geometric mean", *[""] * 6, *map(_times, means), style="bold")
@@ -63,7 +65,8 @@ def _summary_table(results: Results, workloads: Sequence[Workload], threads: int
 def _summary_row(results: Results, workload: Workload, threads: int) -> list[str]:
     best = results.best_peer(workload, threads)
     best_1d = results.best_1d_peer(workload, threads)
-    last, first = (results.peer_at(workload, threads, peer) for peer in OURS)
+    ours = [results.peer_at(workload, threads, peer) for peer in results.ours()]
+    last = ours[0]
     fraction = results.roofline_fraction(last) if last else None
     return [
         workload.name,
@@ -73,7 +76,7 @@ def _summary_row(results: Results, workload: Workload, threads: int) -> list[str
         _bound(results, workload, threads),
         best.title if best else "–",
         duration(best.seconds) if best else "–",
-        *(_times(results.speedup(t, b)) for t in (last, first) for b in (best, best_1d)),
+        *(_times(results.speedup(t, b)) for t in ours for b in (best, best_1d)),
     ]
 
 

@@ -57,6 +57,9 @@ class Results:
     def peers(self) -> list[str]:
         return list(dict.fromkeys(t.peer for t in self.timings))
 
+    def ours(self) -> list[str]:
+        return [peer for peer in self.peers() if peer in OURS]
+
     def peer_at(self, workload: Workload, threads: int, peer: str) -> Timing | None:
         """The fastest form of one peer at exactly this number of threads."""
         cell = (workload, threads, peer)
@@ -115,7 +118,7 @@ class Results:
                         peer, threads, self.best_1d_peer
                     ),
                 }
-                for peer in OURS
+                for peer in self.ours()
                 for threads in sorted({n for _, n in self.cells()})
             ],
         }

@@ -7,7 +7,7 @@ import contextlib
 import json
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from rich.progress import Progress
 
 from benchmarks import report, worker
 from benchmarks.machine import Load, describe_machine
-from benchmarks.peers import PEERS, unavailable
+from benchmarks.peers import PEERS, Peer, unavailable
 from benchmarks.probes import Rates
 from benchmarks.results import Results, Timing
 from benchmarks.workloads import BY_NAME, Workload
@@ -27,8 +27,8 @@ PIPED_WIDTH = 150  # columns, when the output is no terminal
 class Player:
     """A peer's process, seen from here."""
 
-    def __init__(self, peer: str, threads: int) -> None:
-        self.peer, self.threads = peer, threads
+    def __init__(self, name: str, peer: type[Peer] | None, threads: int) -> None:
+        self.peer, self.threads = name, threads
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(
@@ -58,7 +58,7 @@ class Player:
 
 def run(
     workloads: Sequence[Workload],
-    peers: Sequence[str],
+    peers: Mapping[str, type[Peer]],
     threads: Sequence[int],
     rounds: int,
     seconds: float,
@@ -82,15 +82,17 @@ def run(
     return results
 
 
-def _start(peers: Sequence[str], threads: Sequence[int], results: Results) -> list[Player]:
+def _start(
+    peers: Mapping[str, type[Peer]], threads: Sequence[int], results: Results
+) -> list[Player]:
     """Start a process for each peer and thread count; note the absent ones."""
-    installed = []
-    for peer in peers:
+    installed: dict[str, type[Peer] | None] = {"probe": None}
+    for name, peer in peers.items():
         if reason := unavailable(peer):
-            results.absent[peer] = reason
+            results.absent[name] = reason
         else:
-            installed.append(peer)
-    players = [Player(peer, n) for n in threads for peer in (worker.PROBE, *installed)]
+            installed[name] = peer
+    players = [Player(*named, n) for n in threads for named in installed.items()]
     started = []
     for player in players:
         if reason := player.answer():
@@ -134,7 +136,17 @@ def _time_workload(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Parse, run, print the table, write JSON and plot. Returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = options_parser("python -m benchmarks", "one layer's call", BY_NAME, PEERS)
+    return run_as_told(parser.parse_args(arguments), BY_NAME, PEERS, "bench")
+
+
+def run_as_told(
+    options: argparse.Namespace,
+    workloads: Mapping[str, Workload],
+    peers: Mapping[str, type[Peer]],
+    stem: str,
+) -> int:
+    """Run, print, and write `stem`.json and `stem`.png. Returns the exit code."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     threads = {"1": [1], "2": [2], "both": [1, 2]}[options.threads]
     if max(threads) > available:
@@ -142,37 +154,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPED_WIDTH)
+    chosen = {name: peers[name] for name in options.peers}
     results = run(
-        [BY_NAME[name] for name in options.workloads],
-        options.peers,
+        [workloads[name] for name in options.workloads],
+        chosen,
         threads,
         options.rounds,
         options.seconds,
         console,
     )
-    machine = describe_machine(options.peers)
+    machine = describe_machine(chosen.values())
     report.print_tables(results, machine, console)
-    _write(results, machine, Path(options.output), console)
+    _write(results, machine, Path(options.output) / stem, console)
     return 0 if results.timings else 1
 
 
-def _write(results: Results, machine: dict[str, Any], folder: Path, console: Console) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+def _write(results: Results, machine: dict[str, Any], stem: Path, console: Console) -> None:
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    written, drawn = stem.with_suffix(".json"), stem.with_suffix(".png")
     text = json.dumps(results.as_json(machine), indent=1, ensure_ascii=False)
-    (folder / "bench.json").write_text(text + "\n", encoding="utf-8")
-    report.plot(results, machine, folder / "bench.png")
-    console.print(f"wrote {folder / 'bench.json'} and {folder / 'bench.png'}")
+    written.write_text(text + "\n", encoding="utf-8")
+    report.plot(results, machine, drawn)
+    console.print(f"wrote {written} and {drawn}")
 
 
-def _parser() -> argparse.ArgumentParser:
+def options_parser(
+    program: str, what: str, workloads: Iterable[str], peers: Iterable[str]
+) -> argparse.ArgumentParser:
+    """Return the parser of the options that all runs have."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Time sepconv and its peers in one run."
+        prog=program, description=f"Time {what}, of sepconv and of its peers in one run."
     )
     parser.add_argument("--threads", choices=("1", "2", "both"), default="both")
-    parser.add_argument(
-        "--workloads", nargs="+", choices=BY_NAME, default=list(BY_NAME), metavar="NAME"
-    )
-    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS), metavar="NAME")
+    for name, known in (("workloads", list(workloads)), ("peers", list(peers))):
+        parser.add_argument(f"--{name}", nargs="+", choices=known, default=known, metavar="NAME")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each peer (default: 5)")
     parser.add_argument(
         "--seconds", type=float, default=0.05, help="length of a turn (default: 0.05)"

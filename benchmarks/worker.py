@@ -15,12 +15,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from benchmarks import reference
-from benchmarks.peers import PEERS, Form
+from benchmarks.peers import Form, Peer
 from benchmarks.probes import Probe, Rates
 from benchmarks.workloads import Workload
 
-PROBE = "probe"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -36,14 +34,16 @@ class Turn:
 Turns = dict[str, Turn]  # by the form's label
 
 
-def serve(connection: Connection, name: str, threads: int) -> None:
+def serve(connection: Connection, peer: type[Peer] | None, threads: int) -> None:
     """Answer requests (method, argument) until the other end closes; the first answer is None.
+
+    Without a peer it measures the machine.
 
     An answer that is a string is the reason why there is none.
     """
     confine(threads)
     try:
-        player = ProbePlayer(threads) if name == PROBE else PeerPlayer(name, threads)
+        player = ProbePlayer(threads) if peer is None else PeerPlayer(peer(threads))
     except Exception as error:  # whatever a peer raises is its reason for absence
         connection.send(error_text(error))
         return
@@ -105,8 +105,8 @@ class ProbePlayer:
 class PeerPlayer:
     """Runs all forms of a peer on the current workload."""
 
-    def __init__(self, name: str, threads: int) -> None:
-        self._peer = PEERS[name](threads)
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
         self._forms: list[Form] = []
 
     def prepare(self, workload: Workload) -> float:
@@ -124,8 +124,8 @@ class PeerPlayer:
 
 
 def checked_error(workload: Workload, form: Form) -> float:
-    error = reference.relative_error(workload, form.y_bsf(form.call()))
-    if not error <= reference.LIMIT:
+    error = workload.relative_error(form.result(form.call()))
+    if not error <= workload.largest_error:
         raise ArithmeticError(f"{form.label} on {workload.name}: relative error {error:.1e}")
     return error
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks import reference
 
 Float32s = NDArray[np.float32]
 
@@ -99,6 +101,12 @@ class Workload:
             normal(1, d, self.F, scale=d**-0.5),
             normal(self.F),
         )
+
+    largest_error: ClassVar[float] = reference.LIMIT
+
+    def relative_error(self, y_bsf: NDArray[np.floating]) -> float:
+        """Of what a peer computed."""
+        return reference.relative_error(self, y_bsf)
 
     def __str__(self) -> str:
         extras = [

@@ -1,7 +1,7 @@
 """The benchmarks: what they count, what they hold for right, and that they run without any peer."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import ml_dtypes
 import numpy as np
@@ -9,7 +9,8 @@ import pytest
 from keras_oracle import keras
 from rich.console import Console
 
-from benchmarks import instructions, peers, reference, report, results, run, worker
+from benchmarks import instructions, peers, reference, report, results, run, training, worker
+from benchmarks.peers import trainers
 from benchmarks.probes import Rates
 from benchmarks.results import Results, Timing
 from benchmarks.worker import Turn
@@ -124,13 +125,12 @@ def test_the_roofline_fraction_uses_the_rates_of_the_same_rounds():
     assert found.roofline_fraction(found.timings[0]) == pytest.approx(0.5)
 
 
-def test_a_missing_peer_says_why(monkeypatch):
+def test_a_missing_peer_says_why():
     class Missing:
         requires = ("sepconv", "no_such_module")
 
-    monkeypatch.setitem(peers.PEERS, "missing", Missing)
-    assert peers.unavailable("missing") == "no_such_module not installed"
-    found = run.run([BY_NAME["page"]], ["missing"], [1], 1, 0.001, Console(quiet=True))
+    assert peers.unavailable(Missing) == "no_such_module not installed"
+    found = run.run([BY_NAME["page"]], {"missing": Missing}, [1], 1, 0.001, Console(quiet=True))
     assert found.absent["missing"] == "no_such_module not installed"
 
 
@@ -138,6 +138,37 @@ def test_a_peer_that_computes_something_else_is_not_timed():
     wrong = peers.Form("wrong", lambda: None, lambda _: np.zeros((2, 5, 5), np.float32))
     with pytest.raises(ArithmeticError, match="wrong on small: relative error"):
         worker.checked_error(SMALL, wrong)
+
+
+def small_step(**changes) -> training.TrainingStep:
+    return training.TrainingStep(**{**asdict(SMALL), **changes})
+
+
+@pytest.mark.parametrize("trainer", ["sepconv", "jax"])
+@pytest.mark.parametrize("changes", [{}, {"stride": 1, "dilation": 2}, {"padding": "valid"}])
+def test_trainers_take_the_steps_of_the_reference(trainer, changes):
+    step = small_step(**changes)
+    (form,) = trainers.TRAINERS[trainer](1).forms(step)
+    assert worker.checked_error(step, form) <= step.largest_error
+
+
+def test_a_trainer_that_does_not_update_is_not_timed():
+    step = small_step()
+    (form,) = trainers.SepconvTrainer(1).forms(step)
+    y = form.call()
+    still = trainers.form_of("still", step, lambda: y, np.asarray)
+    with pytest.raises(ArithmeticError, match="still on small: relative error"):
+        worker.checked_error(step, still)
+
+
+def test_a_training_run_writes_table_json_and_plot(tmp_path, capsys):
+    options = ["--workloads", "kws_b1", "--peers", "sepconv", "--threads", "1", "--rounds", "2"]
+    assert training.main([*options, "--seconds", "0.002", "--output", str(tmp_path)]) == 0
+    assert "kws_b1" in capsys.readouterr().out
+    written = json.loads((tmp_path / "training.json").read_text(encoding="utf-8"))
+    assert written["absent"] == {}
+    assert [t["peer"] for t in written["cells"][0]["timings"]] == ["sepconv"]
+    assert (tmp_path / "training.png").stat().st_size > 10_000
 
 
 def test_a_run_with_sepconv_alone_writes_table_json_and_plot(tmp_path, capsys):

@@ -29,13 +29,13 @@ PEERS: dict[str, type[Peer]] = {
 OURS = ("sepconv", "sepconv_channels_first")
 
 
-def unavailable(name: str) -> str | None:
+def unavailable(peer: type[Peer]) -> str | None:
     """Why a peer cannot run, or None.
 
-    >>> unavailable("sepconv_channels_first") is None or "not installed"
+    >>> unavailable(SepconvChannelsFirst) is None or "not installed"
     True
     """
-    missing = [module for module in PEERS[name].requires if not _found(module)]
+    missing = [module for module in peer.requires if not _found(module)]
     return f"{', '.join(missing)} not installed" if missing else None
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.workloads import Float32s, Workload
 
@@ -15,7 +16,7 @@ class Form(NamedTuple):
 
     label: str
     call: Callable[[], Any]  # what is timed
-    y_bsf: Callable[[Any], Float32s]  # makes an array of what `call` returned
+    result: Callable[[Any], NDArray[np.floating]]  # the array to check
 
 
 class Peer(Protocol):
@@ -25,7 +26,7 @@ class Peer(Protocol):
 
     def __init__(self, threads: int) -> None: ...
 
-    def forms(self, workload: Workload) -> Iterator[Form]: ...
+    def forms(self, workload: Any) -> Iterator[Form]: ...  # a Workload, or a kind of it
 
 
 class Placement(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar
@@ -27,22 +27,28 @@ class Jax:
         self._jax = import_module("jax")
 
     def forms(self, workload: Workload) -> Iterator[Form]:
-        jax, jnp = self._jax, self._jax.numpy
-        x, depthwise_kcm, pointwise_1df, bias_f = map(jnp.asarray, workload.operands)
-        reach = (workload.out_steps - 1) * workload.stride + 1
+        x, *weights = map(self._jax.numpy.asarray, workload.operands)
+        layer = shifted_sums(self._jax, workload)
+        compiled = self._jax.jit(lambda x: layer(x, *weights))
+        yield Form("shifted sums", lambda: compiled(x).block_until_ready(), np.asarray)
 
-        @jax.jit  # type: ignore[untyped-decorator]
-        def layer(x_btc: Any) -> Any:
-            x_btc = jnp.pad(x_btc, ((0, 0), workload.pads, (0, 0)))
-            h_bscm: Any = 0.0
-            for k in range(workload.K):
-                begin = k * workload.dilation
-                x_bsc = x_btc[:, begin : begin + reach : workload.stride]
-                h_bscm = h_bscm + x_bsc[..., None] * depthwise_kcm[k]
-            h_bsd = h_bscm.reshape(workload.B, workload.out_steps, -1)
-            return jax.nn.relu(h_bsd @ pointwise_1df[0] + bias_f)
 
-        yield Form("shifted sums", lambda: layer(x).block_until_ready(), np.asarray)
+def shifted_sums(jax: Any, workload: Workload) -> Callable[..., Any]:
+    """Return the layer as a function of x and the three weights, to be jitted."""
+    jnp = jax.numpy
+    reach = (workload.out_steps - 1) * workload.stride + 1
+
+    def layer(x_btc: Any, depthwise_kcm: Any, pointwise_1df: Any, bias_f: Any) -> Any:
+        x_btc = jnp.pad(x_btc, ((0, 0), workload.pads, (0, 0)))
+        h_bscm: Any = 0.0
+        for k in range(workload.K):
+            begin = k * workload.dilation
+            x_bsc = x_btc[:, begin : begin + reach : workload.stride]
+            h_bscm = h_bscm + x_bsc[..., None] * depthwise_kcm[k]
+        h_bsd = h_bscm.reshape(workload.B, workload.out_steps, -1)
+        return jax.nn.relu(h_bsd @ pointwise_1df[0] + bias_f)
+
+    return layer
 
 
 class _Keras:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from benchmarks.peers.form import Form
-from benchmarks.workloads import Workload
+from benchmarks.workloads import Float32s, Workload
 
 
 class Sepconv:
@@ -22,7 +22,8 @@ class Sepconv:
         self._sepconv = import_module("sepconv")
         self._sepconv.set_num_threads(threads)
 
-    def forms(self, workload: Workload) -> Iterator[Form]:
+    def layer(self, workload: Workload) -> Any:
+        """Return the workload's layer, with its weights set."""
         layer = self._sepconv.SeparableConv1D(
             workload.F,
             workload.K,
@@ -34,13 +35,18 @@ class Sepconv:
             activation="relu",
         )
         x_btc, *weights = workload.operands
-        last = self.data_format == "channels_last"
-        x = x_btc if last else np.ascontiguousarray(x_btc.transpose(0, 2, 1))
-        layer.build(x.shape)
+        layer.build(self.in_format(x_btc).shape)
         layer.set_weights(weights)
-        yield Form(
-            self.data_format, lambda: layer(x), lambda y: y if last else y.transpose(0, 2, 1)
-        )
+        return layer
+
+    def in_format(self, x_btc: Float32s) -> Float32s:
+        last = self.data_format == "channels_last"
+        return x_btc if last else np.ascontiguousarray(x_btc.transpose(0, 2, 1))
+
+    def forms(self, workload: Workload) -> Iterator[Form]:
+        layer = self.layer(workload)
+        x = self.in_format(workload.operands.x_btc)
+        yield Form(self.data_format, lambda: layer(x), self.in_format)
 
 
 class SepconvChannelsFirst(Sepconv):
