@@ -25,7 +25,7 @@ def write(file: IO[bytes], arrays: Arrays, config: str | None) -> None:
             member = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, not today
             member.external_attr = 0o644 << 16
             with archive.open(member, "w", force_zip64=array.nbytes > 2**31) as out:
-                npy.write_array(out, _storable(np.ascontiguousarray(array)), allow_pickle=False)
+                npy.write_array(out, _storable(np.asarray(array, order="C")), allow_pickle=False)
 
 
 def naming(file: IO[bytes]) -> str:

@@ -31,7 +31,13 @@ METADATA = "__metadata__"  # texts, the one key that names no array
 CONFIG = "sepconv_config"
 
 # safetensors' names of dtypes
-DTYPES = {"float16": "F16", "bfloat16": "BF16", "float32": "F32", "float64": "F64"}
+DTYPES = {
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "float32": "F32",
+    "float64": "F64",
+    "int32": "I32",
+}
 NAMES = {short: name for name, short in DTYPES.items()}
 
 
