@@ -148,14 +148,14 @@ SEPCONV_INLINE F64 hyperbolic_tangent(F64 x) {
   return each_lane(x, [](double a) { return __builtin_tanh(a); });
 }
 
-// x - tanh(x), by its series where the difference cancels.
+// x - tanh(x), by its series where the difference cancels, else as (|x| - 1) + (1 - tanh(|x|)).
 constexpr float tanh_shrink_series[] = {
     0.3333333329f,   -0.1333332717f,  0.05396693078f,   -0.02185831188f, 0.008814422689f,
     -0.00346649885f, 0.001250911852f, -0.0003682968604f, 7.380548598e-5f, -7.180648143e-6f};
 SEPCONV_INLINE F32 minus_tanh(F32 x) {  // 2**-29.4 for |x| <= 1.25
-  const F32 x2 = x * x;
-  return absolute(x) < 1.25f ? x * x2 * polynomial(tanh_shrink_series, x2)
-                             : x - hyperbolic_tangent(x);
+  const F32 x2 = x * x, size = absolute(x), e = exp_low(-2.f * size);
+  return size < 1.f ? x * x2 * polynomial(tanh_shrink_series, x2)
+                      : with_sign_of((size - 1.f) + quotient(e + e, 1.f + e), x);
 }
 SEPCONV_INLINE F64 minus_tanh(F64 x) { return x - hyperbolic_tangent(x); }
 
