@@ -14,7 +14,7 @@ from sepconv import activations
 from sepconv.arrays import compute_dtype, float_dtype, real_array
 from sepconv.core import Plan
 from sepconv.errors import ValidationError
-from sepconv.rules import Choice, Size1D
+from sepconv.rules import Choice, Size1D, check_steps
 
 _SIZE = Size1D()
 _PADDING = Choice("valid", "same", any_case=True)
@@ -78,13 +78,9 @@ def separable_conv1d(
     >>> separable_conv1d(x, np.ones((3, 2, 1)), np.ones((1, 2, 3)), padding="same")[0, :, 0]
     array([4., 6., 6., 4.], dtype=float32)
     """
-    (stride,) = _SIZE.normalise(strides, "strides")
-    (dilation,) = _SIZE.normalise(dilation_rate, "dilation_rate")
-    if stride > 1 and dilation > 1:
-        raise ValidationError(
-            f"`strides > 1` is incompatible with `dilation_rate > 1`: got strides={stride} and "
-            f"dilation_rate={dilation}; one of them must be 1"
-        )
+    stride = _SIZE.normalise(strides, "strides")
+    dilation = _SIZE.normalise(dilation_rate, "dilation_rate")
+    check_steps(stride, dilation)
     function = activations.get(activation)
     array = real_array(x)
     working = compute_dtype(array.dtype)
@@ -92,9 +88,9 @@ def separable_conv1d(
         as_input(depthwise_kernel, working),
         as_input(pointwise_kernel, working),
         None if bias is None else as_input(bias, working),
-        strides=stride,
+        strides=stride[0],
         padding=_PADDING.normalise(padding, "padding"),
-        dilation_rate=dilation,
+        dilation_rate=dilation[0],
         channels_first=_DATA_FORMAT.normalise(data_format, "data_format") == "channels_first",
         activation=function.core_name if function.elementwise else "linear",
         parameters=function.parameters if function.elementwise else (),

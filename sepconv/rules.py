@@ -322,3 +322,12 @@ def at_most(value: int, limit: int, name: str) -> int:
     if value > limit:
         raise ValidationError(f"`{name}` must be at most {limit}, got {shown(value)}")
     return value
+
+
+def check_steps(strides: tuple[int], dilation_rate: tuple[int]) -> None:
+    """Raise ValidationError, in Keras's words, if both strides and dilation_rate exceed 1."""
+    if strides[0] > 1 and dilation_rate[0] > 1:
+        raise ValidationError(
+            f"`strides > 1` not supported in conjunction with `dilation_rate > 1`. "
+            f"Received: strides={strides} and dilation_rate={dilation_rate}; one of them must be 1"
+        )

@@ -18,7 +18,7 @@ SEED_GENERATOR = {"class_name": "SeedGenerator", "config": {"seed": 1}}
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: sepconv.SeparableConv1D(4, 3, 2, dilation_rate=2), "cannot be combined"),
+        (lambda: sepconv.SeparableConv1D(4, 3, 2, dilation_rate=2), "not supported in conjunction"),
         (lambda: sepconv.SeparableConv1D(3, 4, 3, 2), "did you mean `dilation_rate=2`"),
         (lambda: sepconv.SeparableConv1D(True, 3), "strictly positive integer"),
         (lambda: sepconv.SeparableConv1D(4, 3.0), "of type float"),

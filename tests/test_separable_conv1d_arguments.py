@@ -97,7 +97,7 @@ def test_working_form_of_the_page_example_gives_its_shape() -> None:
 
 
 def test_strides_with_dilation_are_refused_by_name() -> None:
-    with pytest.raises(ValidationError, match=r"`strides=2` and `dilation_rate=3`"):
+    with pytest.raises(ValidationError, match=r"strides=\(2,\) and dilation_rate=\(3,\)"):
         SeparableConv1D(4, 3, strides=2, dilation_rate=3)
 
 

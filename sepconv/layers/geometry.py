@@ -19,7 +19,7 @@ def output_steps(steps: int | None, span: int, stride: int, padding: str) -> int
         steps: input steps, or None when they are open.
         span: of the kernel.
         stride: input steps from one output to the next.
-        padding: "valid" or "same".
+        padding: "valid", "same" or "causal".
 
     >>> output_steps(10, span=4, stride=2, padding="valid")
     4
@@ -28,6 +28,6 @@ def output_steps(steps: int | None, span: int, stride: int, padding: str) -> int
     """
     if steps is None:
         return None
-    if padding == "same":
+    if padding != "valid":
         return -(-steps // stride)
     return (steps - span) // stride + 1

@@ -84,10 +84,10 @@ class DataFormat(Kept):
 
 
 class Padding(Choice):
-    """ "valid" or "same", whatever their case."""
+    """ "valid", "same" or one of `others`, whatever their case."""
 
-    def __init__(self) -> None:
-        super().__init__("valid", "same", any_case=True)
+    def __init__(self, *others: str) -> None:
+        super().__init__("valid", "same", *others, any_case=True)
 
     def normalise(self, value: Any, name: str) -> str:
         try:

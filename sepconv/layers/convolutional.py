@@ -1,0 +1,108 @@
+"""Convolution: what the layers that convolve over time have in common."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+
+from sepconv.errors import ValidationError
+from sepconv.layers.core_layer import CoreLayer
+from sepconv.layers.geometry import output_steps, span
+from sepconv.layers.input_spec import InputSpec
+from sepconv.layers.rules import Shape, standardize_shape
+from sepconv.rules import check_steps
+
+
+class Convolution(CoreLayer):
+    """The base of convolutions over time: their geometry, and the checks of their inputs.
+
+    A subclass declares `kernel_size`, `strides`, `padding`, `data_format` and `dilation_rate`
+    besides, and tells its output channels.
+    """
+
+    RANKS: ClassVar[dict[str, int | None]] = {"kernel": 3, "bias": 1, "activity": 3}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        declared = self.__dict__  # by the subclass
+        (self._taps,), (self._stride,) = declared["kernel_size"], declared["strides"]
+        (self._dilation,), self._padding = declared["dilation_rate"], declared["padding"]
+        self._channels_first = declared["data_format"] == "channels_first"
+        self._channel_axis, self._time_axis = (1, 2) if self._channels_first else (-1, 1)
+        self._span = span(self._taps, self._dilation)
+        valid = self._padding == "valid"
+        self._min_steps = 1 if valid else 0  # of output
+        self._min_time = self._span if valid else 0
+        self.input_spec = InputSpec(min_ndim=3)
+
+    def check(self) -> None:
+        super().check()
+        check_steps(self.__dict__["strides"], self.__dict__["dilation_rate"])
+
+    def output_channels(self, channels: int | None) -> int | None:
+        """Return the output channels for `channels` of input; None is open."""
+        raise NotImplementedError(f"{type(self).__name__} must define `output_channels`")
+
+    def channels_to_build(self, input_shape: Any) -> int:
+        """Return the channels of `input_shape`, to make weights for.
+
+        Raises:
+            ValidationError: unknown or no channels, not of rank 3, or too short for the kernel.
+        """
+        shape = standardize_shape(input_shape)
+        self.compute_output_shape(shape)  # which refuses what cannot be computed
+        channels = shape[self._channel_axis]
+        if channels is None:
+            raise ValidationError(
+                f"The number of input channels of layer '{self.name}' must be known to build it, "
+                f"got input shape {shape}"
+            )
+        self.input_spec = InputSpec(min_ndim=3, axes={self._channel_axis: channels})
+        return channels
+
+    @property
+    def geometry(self) -> dict[str, Any]:
+        """The arguments by which a plan of the core knows the steps of time."""
+        return {
+            "strides": self._stride,
+            "padding": self._padding,
+            "dilation_rate": self._dilation,
+            "channels_first": self._channels_first,
+        }
+
+    def check_input(self, inputs: NDArray[Any]) -> None:
+        if inputs.ndim != 3 or inputs.shape[self._time_axis] < self._min_time:
+            self.compute_output_shape(inputs.shape)  # which says what is wrong
+
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        """Return (batch, new time, filters), or (batch, filters, new time); None stays None.
+
+        Raises:
+            ValidationError: not of rank 3, no channels, or too short for the kernel.
+        """
+        shape = standardize_shape(input_shape)
+        channels = shape[self._channel_axis] if len(shape) > 1 else None
+        filters = self.output_channels(channels)
+        kernel_shape = (self._taps, channels, filters)
+        if len(shape) != 3:
+            raise ValidationError(
+                f"Kernel shape must have the same length as input, but received kernel of shape "
+                f"{kernel_shape} and input of shape {shape}."
+            )
+        if channels == 0:
+            raise ValidationError(
+                f"The input of layer '{self.name}' must have at least one channel, "
+                f"got input shape {shape}"
+            )
+        time = shape[self._time_axis]
+        steps = output_steps(time, self._span, self._stride, self._padding)
+        if steps is not None and steps < self._min_steps:
+            raise ValidationError(
+                f"Computed output size would be zero or negative. Received "
+                f"`inputs shape={shape}`, `kernel shape={kernel_shape}`, "
+                f"`dilation_rate={[self._dilation]}`, `strides={(self._stride,)}`, "
+                f"`padding={self._padding}`."
+            )
+        order = (filters, steps) if self._channels_first else (steps, filters)
+        return tuple(self._activation.output_shape((shape[0], *order)))
