@@ -91,6 +91,51 @@ SEPARABLE_CONV1D = [
          shape=(3, 6, 10), roundings=160, gradient_roundings=400),
 ]  # fmt: skip
 
+# Sums of K*C = 18 or of K products, and of C = 6 for Dense, as above.
+CONVOLUTIONS = [
+    Case("Conv1D", {"filters": 4, "kernel_size": 3, "activation": "tanh"}, roundings=160,
+         gradient_roundings=400, oracle="float32"),
+    Case("Conv1D", {"filters": 4, "kernel_size": 5, "strides": 2, "padding": "same"},
+         roundings=240, gradient_roundings=400),
+    Case("Conv1D", {"filters": 4, "kernel_size": 2, "strides": 3, "use_bias": False},
+         roundings=160, gradient_roundings=400),
+    Case("Conv1D", {"filters": 6, "kernel_size": 3, "dilation_rate": 2, "padding": "causal",
+                    "groups": 3}, roundings=160, gradient_roundings=400),
+    Case("Conv1D", {"filters": 4, "kernel_size": 3, "dilation_rate": 3, "padding": "same",
+                    "data_format": "channels_first", "activation": "softmax"},
+         shape=(3, 6, 10), roundings=160, gradient_roundings=400),
+    Case("Conv1D", {"filters": 4, "kernel_size": 4, "strides": 2, "padding": "causal",
+                    "groups": 2, "data_format": "channels_first"},
+         shape=(3, 6, 10), roundings=160, gradient_roundings=400),
+    Case("Conv1D", {"filters": 70, "kernel_size": 1}, shape=(2, 7, 40), roundings=320,
+         gradient_roundings=800),
+    Case("DepthwiseConv1D", {"kernel_size": 3, "activation": "silu"}, roundings=60,
+         gradient_roundings=400),
+    Case("DepthwiseConv1D", {"kernel_size": 5, "strides": 2, "padding": "same",
+                             "depth_multiplier": 3}, roundings=60, gradient_roundings=400),
+    Case("DepthwiseConv1D", {"kernel_size": 3, "dilation_rate": 2, "padding": "same",
+                             "use_bias": False, "data_format": "channels_first",
+                             "depth_multiplier": 2},
+         shape=(3, 6, 10), roundings=60, gradient_roundings=400),
+]  # fmt: skip
+DENSE = [
+    Case("Dense", {"units": 5}, shape=(7, 6), roundings=80, gradient_roundings=200),
+    Case(
+        "Dense",
+        {"units": 5, "activation": "tanh", "use_bias": False},
+        roundings=80,
+        gradient_roundings=400,
+        oracle="float32",
+    ),
+    Case(
+        "Dense",
+        {"units": 70, "activation": "softmax"},
+        shape=(2, 3, 4, 9),
+        roundings=120,
+        gradient_roundings=800,
+    ),
+]
+
 INPUT = [
     Case("InputLayer", {"shape": (10, 12)}, shape=None),
     Case("InputLayer", {"batch_shape": (4, None, 2), "dtype": "int32"}, shape=None),
@@ -274,6 +319,8 @@ EMBEDDING = [
 
 CASES = [
     *SEPARABLE_CONV1D,
+    *CONVOLUTIONS,
+    *DENSE,
     *INPUT,
     *FLATTEN,
     *RESHAPE,

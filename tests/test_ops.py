@@ -141,7 +141,7 @@ def test_data_of_other_kinds_is_refused(x: Any) -> None:
         ({"strides": 0}, "`strides`.*do not satisfy `value > 0`"),
         ({"strides": 1.5}, "`strides` argument must be a tuple of 1 integers"),
         ({"dilation_rate": True}, "`dilation_rate` argument"),
-        ({"strides": 2, "dilation_rate": 3}, "strides=2 and dilation_rate=3"),
+        ({"strides": 2, "dilation_rate": 3}, r"strides=\(2,\) and dilation_rate=\(3,\)"),
         ({"padding": "causal"}, '`padding` must be "valid" or "same"'),
         ({"data_format": "NCW"}, '`data_format` must be "channels_last" or "channels_first"'),
         (

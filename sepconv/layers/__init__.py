@@ -11,6 +11,9 @@ from sepconv.layers.activation_layers import (
     Softmax,
 )
 from sepconv.layers.base import Layer
+from sepconv.layers.conv1d import Conv1D
+from sepconv.layers.dense import Dense
+from sepconv.layers.depthwise_conv1d import DepthwiseConv1D
 from sepconv.layers.dropout import Dropout, SpatialDropout1D
 from sepconv.layers.embedding import Embedding
 from sepconv.layers.input_layer import Input, InputLayer
@@ -46,7 +49,10 @@ __all__ = [
     "AveragePooling1D",
     "BatchNormalization",
     "Concatenate",
+    "Conv1D",
     "Cropping1D",
+    "Dense",
+    "DepthwiseConv1D",
     "Dropout",
     "Embedding",
     "Flatten",

@@ -1,0 +1,123 @@
+"""DepthwiseConv1D: a convolution of each channel alone over time."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from numpy.typing import NDArray
+
+from sepconv import activations, constraints, initializers, regularizers
+from sepconv.declaration import Argument, argument
+from sepconv.layers.convolutional import Convolution
+from sepconv.layers.packed_kernels import Computation
+from sepconv.layers.registry import registry
+from sepconv.layers.rules import DataFormat, ObjectOrElse, Padding
+from sepconv.rules import Count, Flag, ObjectOf, Size1D
+
+
+@registry.register()
+class DepthwiseConv1D(Convolution):
+    """Convolution of each channel over time, with `depth_multiplier` kernels for each.
+
+    With x of shape (batch, time, channels), taps k, dilation d and stride s:
+
+        y[n, t, c*M + m] = activation(sum over i of x[n, t*s + i*d - left, c] * kernel[i, c, m]
+                                      + bias[c*M + m])
+
+    Input: (batch, time, channels), or (batch, channels, time) with "channels_first".
+    Output: (batch, new time, channels * M), or (batch, channels * M, new time).
+
+    Raises:
+        ValidationError: an argument that breaks its rule, or `strides > 1` with
+            `dilation_rate > 1`.
+
+    >>> import numpy as np
+    >>> x = np.random.default_rng(0).random((4, 10, 12))
+    >>> DepthwiseConv1D(3, strides=2, depth_multiplier=3, activation="relu")(x).shape
+    (4, 4, 36)
+    """
+
+    RANKS: ClassVar[dict[str, int | None]] = {"depthwise": 3, "bias": 1, "activity": 3}
+
+    kernel_size: Argument[int | tuple[int], tuple[int]] = argument(
+        Size1D(), doc="Number of taps of the kernel."
+    )
+    strides: Argument[int | tuple[int], tuple[int]] = argument(
+        Size1D(), default=1, doc="Steps of time from one output to the next."
+    )
+    padding: Argument[str, str] = argument(
+        Padding(),
+        default="valid",
+        doc='"valid": no padding; "same": zeros, evenly, so that time shrinks by strides alone.',
+    )
+    depth_multiplier: Argument[int, int] = argument(
+        Count(), default=1, doc="Output channels for each input channel."
+    )
+    data_format: Argument[str | None, str] = argument(
+        DataFormat(),
+        default=None,
+        doc="channels_last or channels_first; null is what the Keras config file says.",
+    )
+    dilation_rate: Argument[int | tuple[int], tuple[int]] = argument(
+        Size1D(), default=1, doc="Steps of time from one tap to the next."
+    )
+    activation: Argument[Any, Any] = argument(
+        ObjectOf(activations.registry),
+        default=None,
+        doc="Applied to the output; null is linear.",
+    )
+    use_bias: Argument[bool, bool] = argument(
+        Flag(), default=True, doc="Whether a bias is added to the output."
+    )
+    depthwise_initializer: Argument[Any, Any] = argument(
+        ObjectOrElse(initializers.registry, "glorot_uniform"),
+        default="glorot_uniform",
+        doc="First values of the kernel.",
+    )
+    bias_initializer: Argument[Any, Any] = argument(
+        ObjectOrElse(initializers.registry, "zeros"),
+        default="zeros",
+        doc="First values of the bias; null is zeros.",
+    )
+    depthwise_regularizer: Argument[Any, Any] = argument(
+        ObjectOf(regularizers.registry), default=None, doc="Penalty on the kernel."
+    )
+    bias_regularizer: Argument[Any, Any] = argument(
+        ObjectOf(regularizers.registry), default=None, doc="Penalty on the bias."
+    )
+    activity_regularizer: Argument[Any, Any] = argument(
+        ObjectOf(regularizers.registry),
+        default=None,
+        doc="Penalty on the output, divided by the batch size.",
+    )
+    depthwise_constraint: Argument[Any, Any] = argument(
+        ObjectOf(constraints.registry),
+        default=None,
+        doc="Projection of the kernel after an optimizer's update.",
+    )
+    bias_constraint: Argument[Any, Any] = argument(
+        ObjectOf(constraints.registry),
+        default=None,
+        doc="Projection of the bias after an optimizer's update.",
+    )
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of `input_shape`, of which only the channels must be known.
+
+        Raises:
+            ValidationError: not of rank 3, no channels, or too short for the kernel.
+        """
+        channels = self.channels_to_build(input_shape)
+        shape = (*self.kernel_size, channels, self.depth_multiplier)
+        self.kernel = self._weight("depthwise", shape, "kernel")
+        expanded = channels * self.depth_multiplier
+        self.bias = self._weight("bias", (expanded,)) if self.use_bias else None
+
+    def plan(self, *weights: NDArray[Any], **arguments: Any) -> Computation:
+        from sepconv.core import DepthwisePlan
+
+        kernel, bias = weights[0], weights[1] if self.use_bias else None
+        return DepthwisePlan(kernel, bias, **self.geometry, **arguments)
+
+    def output_channels(self, channels: int | None) -> int | None:
+        return None if channels is None else channels * self.depth_multiplier
