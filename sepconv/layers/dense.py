@@ -156,5 +156,8 @@ class _Rows:
             raise ValidationError(f"`out` must be a C-contiguous array of shape {shape}")
         if not x.size:  # rows of no known number
             return np.empty(shape, x.dtype) if out is None else out
-        target = None if out is None else out.reshape(1, -1, self.filters)
-        return self.plan(x.reshape(1, -1, x.shape[-1]), target).reshape(shape)
+        rows = x.reshape(1, -1, x.shape[-1])
+        if out is None:
+            return self.plan(rows).reshape(shape)
+        self.plan(rows, out.reshape(1, -1, self.filters))
+        return out
