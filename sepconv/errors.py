@@ -35,6 +35,10 @@ class WeightsError(SepconvError, ValueError):
     """A weights file or array that does not fit the layer it is meant for."""
 
 
+class TrainingError(SepconvError, RuntimeError):
+    """Training that cannot go on: a loss that is no number. The weights are the last good ones."""
+
+
 def shown(value: object, limit: int = MAX_SHOWN) -> str:
     """Return `repr(value)` on one line, without control characters, cut at `limit` characters.
 

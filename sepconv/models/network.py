@@ -17,9 +17,10 @@ from sepconv.layers.structure import flat, mapped, packed
 from sepconv.layers.symbolic import SymbolicTensor
 from sepconv.models.program import Program
 from sepconv.rules import Count
+from sepconv.training.trainer import Trainer
 
 
-class Network(Layer):
+class Network(Trainer, Layer):
     """A layer made of layers that are called in a fixed order.
 
     A subclass gives `_program()`, and the structures of its inputs and outputs.

@@ -1,1 +1,8 @@
 """Optimizers, losses, metrics, callbacks and the loop that trains a network with them."""
+
+from __future__ import annotations
+
+from sepconv.training.seeding import seeded
+from sepconv.training.trainer import Trainer
+
+__all__ = ["Trainer", "seeded"]

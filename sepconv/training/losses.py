@@ -82,7 +82,7 @@ class Loss(Declared):
     ) -> tuple[Array, Array | None, Pull]:
         y_pred = real_array(y_pred)
         y_pred = y_pred.astype(self.dtype or compute_dtype(y_pred.dtype), copy=False)
-        y_true = real_array(y_true) if np.asarray(y_true).dtype.kind == "f" else np.asarray(y_true)
+        y_true = np.asarray(y_true)
         values, original_pull = self.call_vjp(y_true, y_pred)
         shape, weights = values.shape, None
         mask = self.mask(y_true)
@@ -351,43 +351,49 @@ class SparseCategoricalCrossentropy(Loss):
 
     def call_vjp(self, y_true: Array, y_pred: Array) -> tuple[Array, Pull]:
         labels = checked_classes(self, y_true, y_pred.shape, self.axis, self.ignore_class)
-        y = np.moveaxis(y_pred, self.axis, -1)
-        chosen = labels[..., None]
+        last = self.axis in (-1, y_pred.ndim - 1)
+        y = y_pred if last else np.moveaxis(y_pred, self.axis, -1)
+        rows = y.reshape(-1, y.shape[-1])
+        costs, pull_rows = self._rows_vjp(rows, (np.arange(len(rows)), labels.ravel()))
+
+        def pull(d: Array) -> Array:
+            dy = pull_rows(d.reshape(-1, 1)).reshape(y.shape)
+            return dy if last else np.moveaxis(dy, -1, self.axis)
+
+        return costs.reshape(labels.shape), pull
+
+    def _rows_vjp(self, rows: Array, chosen: tuple[Array, Array]) -> tuple[Array, Pull]:
+        """Return the costs of rows of predictions, whose true classes are `chosen`."""
         if self.from_logits:
-            log_p = _log_softmax(y, -1)
-            costs = -np.take_along_axis(log_p, chosen, -1)
+            log_p = _log_softmax(rows, -1)
 
-            def pull(d: Array) -> Array:
-                dy = np.exp(log_p) * d[..., None]
-                _add_at(dy, chosen, -d[..., None])
-                return np.moveaxis(dy, -1, self.axis)
+            def pull_logits(d: Array) -> Array:
+                dy = np.exp(log_p) * d
+                dy[chosen] -= d[:, 0]
+                return dy
 
-            return costs[..., 0], pull
+            return -log_p[chosen], pull_logits
 
-        sums = np.sum(y, axis=-1, keepdims=True)
-        share = np.take_along_axis(y, chosen, -1) / sums
+        sums = rows.sum(axis=-1)
+        share = rows[chosen] / sums
         p, inside = _cut(share)
 
-        def pull_probabilities(d: Array) -> Array:
-            g = -(d[..., None] / p) * inside / sums
-            dy = np.repeat(-g * share, y.shape[-1], axis=-1)
-            _add_at(dy, chosen, g)
-            return np.moveaxis(dy, -1, self.axis)
+        def pull(d: Array) -> Array:
+            slope = d[:, 0] / p * inside / sums
+            dy = np.repeat((slope * share)[:, None], rows.shape[-1], axis=1)
+            dy[chosen] -= slope
+            return dy
 
-        return -np.log(p)[..., 0], pull_probabilities
+        return -np.log(p), pull
 
 
 def _cut(p: Array) -> tuple[Array, Array]:
     """Return probabilities kept EPSILON from 0 and 1, and which of them moved with p."""
     low, high = p.dtype.type(EPSILON), p.dtype.type(1 - EPSILON)
-    return np.clip(p, low, high), (p >= low) & (p <= high)
+    cut = np.minimum(np.maximum(p, low), high)
+    return cut, cut == p
 
 
 def _log_softmax(z: Array, axis: int) -> Array:
     z = z - np.max(z, axis=axis, keepdims=True)
     return np.asarray(z - np.log(np.sum(np.exp(z), axis=axis, keepdims=True)))
-
-
-def _add_at(array: Array, index: Array, values: Array) -> None:
-    """Add `values` to the one element of each row that `index` names."""
-    np.put_along_axis(array, index, np.take_along_axis(array, index, -1) + values, -1)

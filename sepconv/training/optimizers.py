@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sepconv.arrays import compute_dtype, float_dtype
+from sepconv.arrays import compute_dtype
 from sepconv.declaration import Argument, Declared, Rule, argument
 from sepconv.errors import ValidationError, shown
 from sepconv.layers.operation import snake_case
@@ -178,26 +178,27 @@ class Optimizer(Declared):
         if not len(variables):
             return []
         grads = self._clipped([np.asarray(gradient) for gradient in grads])
-        rate = self.current_learning_rate
-        decay = self.weight_decay or 0.0
-        factors = {t: self.factors(t(rate)) for t in {_type_of(variable) for variable in variables}}
+        rates = (self.current_learning_rate, self.weight_decay or 0.0)
+        factors: dict[Any, tuple[float, ...]] = {}
         names = self.slot_names()
         found = []
         for gradient, variable in zip(grads, variables, strict=True):
             place = self._places[variable]
             slots = tuple(None if name is None else self._slots[name][place] for name in names)
-            kind = _type_of(variable)
+            weights = widened(variable.value)
+            if weights.dtype not in factors:
+                factors[weights.dtype] = self.factors(weights.dtype.type(rates[0]))
             value = updated_weights(
                 self.rule,
-                widened(variable.value),
-                np.ascontiguousarray(gradient, kind).reshape(variable.shape),
+                weights,
+                np.ascontiguousarray(gradient, weights.dtype).reshape(weights.shape),
                 slots,
-                (rate, decay),
-                factors[kind],
+                rates,
+                factors[weights.dtype],
             )
             if variable.constraint is not None:
                 value = variable.constraint(value)
-            value = np.require(value, float_dtype(variable.dtype), ["C"])
+            value = np.ascontiguousarray(value, variable.value.dtype).reshape(weights.shape)
             value.flags.writeable = False
             found.append(value)
         self.iterations += 1
@@ -449,12 +450,8 @@ class RMSprop(Optimizer):
         return (self.rho, 1 - self.rho, self.momentum, self.epsilon)
 
 
-def _type_of(variable: Variable) -> Any:
-    return compute_dtype(variable.value.dtype).type
-
-
 def _zeros_like(variable: Variable) -> NDArray[Any]:
-    return np.zeros(variable.shape, _type_of(variable))
+    return np.zeros(variable.shape, compute_dtype(variable.value.dtype))
 
 
 def _norm_of(grads: Sequence[NDArray[Any]]) -> float:

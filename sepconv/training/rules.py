@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from sepconv.errors import ValidationError, shown
@@ -36,3 +37,23 @@ class Only(Kept):
 
     def schema(self) -> dict[str, Any]:
         return {"enum": list(self.off)}
+
+
+class FilePath(Kept):
+    """The name of a file, with one of some suffixes."""
+
+    def __init__(self, *suffixes: str) -> None:
+        self.suffixes = suffixes
+
+    def normalise(self, value: Any, name: str) -> str:
+        path = os.fspath(value) if isinstance(value, (str, os.PathLike)) else None
+        if not isinstance(path, str) or not path or "\0" in path:
+            raise ValidationError(f"`{name}` must be the name of a file, got {shown(value)}")
+        if self.suffixes and not path.endswith(self.suffixes):
+            raise ValidationError(
+                f"`{name}` must end in {' or '.join(self.suffixes)}, got {shown(path)}"
+            )
+        return path
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1}
