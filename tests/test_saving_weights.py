@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from sepconv import Input, SeparableConv1D, Sequential, saving
+from sepconv import Input, SeparableConv1D, Sequential, saving, weights
 from sepconv.errors import ValidationError, WeightsError
 
 OWN = [".npz", ".safetensors"]  # named by layers
@@ -76,6 +76,13 @@ def test_weights_go_round_bit_for_bit(policy: str, suffix: str, tmp_path: Path) 
     saving.save_weights(ours, tmp_path / f"w{suffix}")
     saving.load_weights(other, tmp_path / f"w{suffix}")
     assert [w.tobytes() for w in other.get_weights()] == [w.tobytes() for w in ours.get_weights()]
+
+
+@pytest.mark.parametrize("suffix", OWN)
+def test_array_without_axes_stays_one(suffix: str, tmp_path: Path) -> None:
+    held = {"a/scale": np.array(3, np.float32)}
+    weights.write(tmp_path / f"w{suffix}", held)
+    assert weights.read(tmp_path / f"w{suffix}", held)["a/scale"].shape == ()
 
 
 @pytest.mark.parametrize("suffix", OWN)
