@@ -75,6 +75,7 @@ _MODULES = (
     "ops",
     "regularizers",
     "saving",
+    "training",
 )
 
 __all__ = [
@@ -137,6 +138,7 @@ if TYPE_CHECKING:
         ops as ops,
         regularizers as regularizers,
         saving as saving,
+        training as training,
     )
     from sepconv.config import dump, load
     from sepconv.core import get_num_threads, kernel_info, set_num_threads

@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -240,6 +241,15 @@ def test_loss_that_is_no_number_is_told_and_updates_nothing() -> None:
         model.fit(x, np.eye(3)[y] * 1e10, verbose=0, epochs=5)
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """A shell's background jobs, such as a CI's, start with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_leaves_the_weights_of_a_whole_step() -> None:
     x, y = spirals()
     model = network()
@@ -254,12 +264,11 @@ def test_ctrl_c_leaves_the_weights_of_a_whole_step() -> None:
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             seen.append(self.model.get_weights())
 
-    before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         model.fit(x, y, verbose=0, callbacks=Press())
     assert len(seen) == 3  # the batch under way was finished
     assert all((a == b).all() for a, b in zip(seen[-1], model.get_weights(), strict=True))
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_several_outputs_have_losses_of_their_own() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from sepconv.training.checkpoint import load_checkpoint, save_checkpoint
 from sepconv.training.seeding import seeded
 from sepconv.training.trainer import Trainer
 
-__all__ = ["Trainer", "seeded"]
+__all__ = ["Trainer", "load_checkpoint", "save_checkpoint", "seeded"]

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sepconv import weights
 from sepconv.declaration import Argument, Declared, argument
 from sepconv.errors import TrainingError, ValidationError, shown
 from sepconv.registry import Registry, registered, registered_name
@@ -64,6 +65,14 @@ class Callback(Declared):
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         self.on_batch_end(batch, logs)
+
+    # Beyond Keras's: what checkpoints of a whole training need.
+
+    def on_resume(self, others: Sequence[Callback]) -> None:
+        """Take up a broken training; called after every callback's on_train_begin."""
+
+    def on_checkpoint(self, epoch: int, others: Sequence[Callback]) -> None:
+        """Write down the training; called after every callback's on_epoch_end."""
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Return what a resumed training needs of this callback: arrays of fixed shapes."""
@@ -426,7 +435,7 @@ class ModelCheckpoint(Monitor):
     """
 
     filepath: Argument[Any, str] = argument(  # type: ignore[misc]  # stands before monitor
-        FilePath(".npz", ".safetensors"),
+        FilePath(*weights.OF_WEIGHTS),
         doc="Name of the file; may hold {epoch:02d}, from 1, and names of logs: {val_loss:.2f}.",
     )
     monitor: Argument[str, str] = _monitor()

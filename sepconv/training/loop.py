@@ -166,7 +166,7 @@ def fit(
     try:
         with held_back() as check_interrupt:
             hooks.call("on_train_begin")
-            # A callback that resumes a training has set both.
+            hooks.call("on_resume", hooks.callbacks)  # which may set the initial epoch and the seed
             for epoch in range(run["initial_epoch"], epochs):
                 hooks.call("on_epoch_begin", epoch)
                 order = epoch_order(run["seed"], epoch, data.size) if shuffle else None
@@ -179,6 +179,7 @@ def fit(
                     )
                     logs.update({f"val_{name}": value for name, value in found.items()})
                 hooks.call("on_epoch_end", epoch, logs)
+                hooks.call("on_checkpoint", epoch, hooks.callbacks)
                 check_interrupt()
                 if model.stop_training:
                     break

@@ -354,6 +354,7 @@ class SparseCategoricalCrossentropy(_LossMetric):
     name: Argument[str, str] = _name("sparse_categorical_crossentropy")
     dtype: Argument[str | None, str] = _dtype()
     from_logits: Argument[bool, bool] = _from_logits()
+    ignore_class: Argument[None, None] = argument(Only(None), default=None, doc="Not used.")
     axis: Argument[int, int] = _axis()
 
 
