@@ -15,7 +15,7 @@ from toys import Linear, spirals
 
 from sepconv import Input, Sequential
 from sepconv.errors import TrainingError, ValidationError, WeightsError
-from sepconv.layers import Activation, GlobalAveragePooling1D
+from sepconv.layers import Activation, Dropout, GlobalAveragePooling1D
 from sepconv.training import callbacks, checkpoint, optimizers
 
 LOSS = "sparse_categorical_crossentropy"
@@ -104,9 +104,16 @@ def test_plateaus_reduce_the_learning_rate_as_in_keras(values: Any, config: Any)
 
 def network() -> Any:
     return Sequential(
-        [Input((4, 3)), Linear(8), Activation("tanh"), GlobalAveragePooling1D(), Linear(3),
-         Activation("softmax")]
-    )  # fmt: skip
+        [
+            Input((4, 3)),
+            Linear(8),
+            Activation("tanh"),
+            Dropout(0.25, seed=7),
+            GlobalAveragePooling1D(),
+            Linear(3),
+            Activation("softmax"),
+        ]
+    )
 
 
 def compiled(optimizer: Any = "adam") -> Any:

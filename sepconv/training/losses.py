@@ -310,15 +310,15 @@ class CategoricalCrossentropy(Loss):
                 -np.sum(target * log_p, axis=self.axis),
                 lambda d: (np.exp(log_p) * totals - target) * np.expand_dims(d, self.axis),
             )
-        sums = np.sum(y_pred, axis=self.axis, keepdims=True)
-        p, inside = _cut(y_pred / sums)
+        sums = y_pred.sum(axis=self.axis, keepdims=True)
+        share = y_pred / sums
+        p, inside = _cut(share)
 
         def pull(d: Array) -> Array:
-            g = -(target / p) * inside * np.expand_dims(d, self.axis)
-            mean = np.sum(g * (y_pred / sums), axis=self.axis, keepdims=True)
-            return np.asarray((g - mean) / sums)
+            g = target / p * inside * np.expand_dims(-d, self.axis)
+            return np.asarray((g - (g * share).sum(axis=self.axis, keepdims=True)) / sums)
 
-        return -np.sum(target * np.log(p), axis=self.axis), pull
+        return -(target * np.log(p)).sum(axis=self.axis), pull
 
 
 @registry.register("SparseCategoricalCrossentropy", "sparse_categorical_crossentropy")
