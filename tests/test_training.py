@@ -300,7 +300,7 @@ def test_several_outputs_have_losses_of_their_own() -> None:
     assert logs == {
         "loss": 22.0,
         "output_0_mae": 3.0,
-        "output_0_loss": 20.0,
+        "output_0_loss": 10.0,
         "output_1_loss": 2.0,
     }
     # d/dw: 2 · mean(2·(x - 3x)·x) + mean(-1) = -20 - 1
@@ -399,3 +399,59 @@ def test_lines_tell_the_logs_and_verbose_0_tells_nothing(capsys: Any) -> None:
     assert all(" - loss: " in line and " - val_accuracy: " in line for line in lines)
     model.evaluate(x, y)
     assert capsys.readouterr().out.startswith("loss: ")
+
+
+def test_outputs_of_a_functional_network_have_the_logs_of_keras() -> None:
+    x, y = spirals(40)
+    hot = np.eye(3, dtype=np.float32)[y]
+
+    def made(home: Any, dense: Any) -> Any:
+        inputs = home.Input((4, 3))
+        pooled = home.layers.GlobalAveragePooling1D()(inputs)
+        arm = home.layers.Activation("softmax", name="arm")(dense(3)(pooled))
+        place = dense(3, name="place")(pooled)
+        return home.Model(inputs, [arm, place])
+
+    import sepconv
+
+    ours, theirs = made(sepconv, Linear), made(keras, keras.layers.Dense)
+    theirs.set_weights(ours.get_weights())
+    found = []
+    for model in (ours, theirs):
+        model.compile(
+            "sgd",
+            loss={"arm": "categorical_crossentropy", "place": "mse"},
+            loss_weights={"arm": 1.0, "place": 0.5},
+            metrics={"arm": ["accuracy"], "place": ["mae"]},
+        )
+        history = model.fit(x, [hot, x[:, 0]], BATCH, 3, verbose=0, shuffle=False)
+        found.append(
+            (history.history, model.evaluate(x, [hot, x[:, 0]], verbose=0, return_dict=True))
+        )
+    for mine, others in zip(*found, strict=True):
+        assert set(mine) == set(others)
+        for name in mine:
+            np.testing.assert_allclose(mine[name], others[name], rtol=100 * 2**-24, err_msg=name)
+
+
+def test_bar_is_taken_off_the_terminal(monkeypatch: Any, capsys: Any) -> None:
+    from rich.progress import Progress
+
+    calls = {"start": 0, "stop": 0}
+    for name, original in (("start", Progress.start), ("stop", Progress.stop)):
+
+        def counted(self: Any, name: str = name, original: Any = original) -> None:
+            calls[name] += 1
+            original(self)
+
+        monkeypatch.setattr(Progress, name, counted)
+    x, y = spirals(12)
+    model = network()
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    model.fit(x, y, epochs=2, verbose=1)
+    assert capsys.readouterr().out.count(" - loss: ") == 2
+    assert calls == {"start": 2, "stop": 2}
+    with pytest.raises(TrainingError):
+        model.fit(np.full_like(x, np.nan), y, verbose=1)
+    assert calls == {"start": 3, "stop": 3}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -113,9 +114,9 @@ class Compiled:
     def losses(
         self, y_true: list[Any], y_pred: list[Array], weights: list[Any]
     ) -> dict[str, float]:
-        """Return each output's loss, times its factor, by the output's name."""
+        """Return each output's loss by the output's name."""
         return {
-            head.name: head.loss(truth, y, weight) * head.factor
+            head.name: head.loss(truth, y, weight)
             for head, truth, y, weight in zip(self.heads, y_true, y_pred, weights, strict=True)
             if head.loss is not None
         }
@@ -123,16 +124,24 @@ class Compiled:
     def vjp(
         self, y_true: list[Any], y_pred: list[Array], weights: list[Any]
     ) -> tuple[dict[str, float], list[Array]]:
-        """Return what `losses` does, and the gradients of their sum by the outputs."""
+        """Return what `losses` does, and the gradients of the total by the outputs."""
         found, gradients = {}, []
         for head, truth, y, weight in zip(self.heads, y_true, y_pred, weights, strict=True):
             if head.loss is None:
                 gradients.append(np.zeros(y.shape, np.float32))
                 continue
-            value, dy = head.loss.vjp(truth, y, weight)
-            found[head.name] = value * head.factor
+            found[head.name], dy = head.loss.vjp(truth, y, weight)
             gradients.append(dy if head.factor == 1.0 else dy * dy.dtype.type(head.factor))
         return found, gradients
+
+    def total(self, parts: dict[str, float], penalties: Iterable[Any]) -> dict[str, float]:
+        """Return the total loss, and the outputs' own if there are several, by names in logs."""
+        factors = {head.name: head.factor for head in self.heads}
+        terms = [value * factors[name] for name, value in parts.items()]
+        found = {"loss": math.fsum([*terms, *(float(one) for one in penalties)])}
+        if len(parts) > 1:
+            found.update((f"{name}_loss", value) for name, value in parts.items())
+        return found
 
     def update_metrics(self, y_true: list[Array], y_pred: list[Array], weights: list[Any]) -> None:
         for head, truth, y, weight in zip(self.heads, y_true, y_pred, weights, strict=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,14 +56,6 @@ def targets_of(batch: Dataset, y_pred: list[Array]) -> tuple[list[Any], list[Arr
     return y_true, y_pred, weights * len(y_pred) if len(weights) == 1 else weights
 
 
-def named(parts: Logs, penalties: Iterable[Any]) -> Logs:
-    """Return the total loss, and the parts if there are several."""
-    found = {"loss": math.fsum(parts.values()) + math.fsum(float(one) for one in penalties)}
-    if len(parts) > 1:
-        found.update((f"{name}_loss", value) for name, value in parts.items())
-    return found
-
-
 def prepare(model: Model, compiled: Compiled, data: Dataset, class_weight: Any = None) -> None:
     """Build the network, fit losses and metrics to its outputs, and check all targets.
 
@@ -96,7 +88,7 @@ def train_step(model: Model, compiled: Compiled, batch: Dataset) -> tuple[Logs, 
     outputs, pullback = model.vjp(batch.x, training=True)
     y_pred = flat(outputs)
     parts, gradients = compiled.vjp(*targets_of(batch, y_pred))
-    losses = named(parts, model.losses)
+    losses = compiled.total(parts, model.losses)
     if not math.isfinite(losses["loss"]):
         return losses, y_pred
     _, by_variable = pullback(packed(outputs, gradients), input_gradient=False)
@@ -238,7 +230,8 @@ def evaluate(
         if hooks.wants_test_batches:
             hooks.call("on_test_batch_begin", number)
         y_pred = flat(model(batch.x, training=False))
-        tally.add(named(compiled.losses(*targets_of(batch, y_pred)), model.losses), batch, y_pred)
+        parts = compiled.losses(*targets_of(batch, y_pred))
+        tally.add(compiled.total(parts, model.losses), batch, y_pred)
         if hooks.wants_test_batches:
             hooks.call("on_test_batch_end", number, tally.logs())
         check_interrupt()

@@ -41,6 +41,10 @@ class ProgressLines(Callback):
 class ProgressBar(ProgressLines):
     """A bar of the batches of an epoch with the time left, then the epoch's line."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar: Any = None
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         from rich import progress
 
@@ -67,10 +71,11 @@ class ProgressBar(ProgressLines):
             self._bar.update(self._task, completed=batch + 1, logs=told(logs), refresh=True)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        self._bar.stop()
+        self.close()
         super().on_epoch_end(epoch, logs)
 
     def close(self) -> None:
-        """Take the bar off the terminal: the training was broken off."""
-        if hasattr(self, "_bar"):
+        """Take the bar off the terminal, if it is there."""
+        if self._bar is not None:
             self._bar.stop()
+            self._bar = None
