@@ -10,7 +10,7 @@ from keras_oracle import keras
 
 import sepconv
 from sepconv.errors import ValidationError
-from sepconv.layers import Conv1D, Dense, DepthwiseConv1D
+from sepconv.layers import Conv1D, Dense, DepthwiseConv1D, kernel_gradients
 
 UNIT = np.finfo(np.float32).eps / 2
 
@@ -151,6 +151,62 @@ def test_causal_outputs_see_no_later_step() -> None:
     after = layer(x)
     np.testing.assert_array_equal(after[:, :11], before[:, :11])
     assert (after[:, 11:] != before[:, 11:]).any()
+
+
+def test_windows_of_a_stretch_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((3, 40, 6))
+    for more in ({}, {"strides": 3}, {"dilation_rate": 3, "padding": "causal"}):
+        layer = Conv1D(5, 4, activation="relu", dtype="float64", **more)
+        y, pullback = layer.vjp(x)
+        dy = rng.standard_normal(y.shape)
+        dx, whole = pullback(dy)
+        for size in (1, 700, 9000):  # bytes: of a window, of a part of a sample, of two
+            with monkeypatch.context() as patch:
+                patch.setattr(kernel_gradients, "WINDOW_BYTES", size)
+                dx_cut, cut = pullback(dy)
+            np.testing.assert_allclose(dx_cut, dx, rtol=0, atol=1e-13)
+            for weight in layer.weights:
+                np.testing.assert_allclose(cut[weight], whole[weight], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Conv1D(48, 9, strides=2, activation="tanh"),
+        lambda: Conv1D(48, 9, groups=4, data_format="channels_first", activation="relu"),
+        lambda: DepthwiseConv1D(9, padding="same", activation="relu"),
+        lambda: Dense(64),
+    ],
+)
+def test_threads_do_not_change_a_bit_of_gradients(make: Any) -> None:
+    layer, before = make(), sepconv.get_num_threads()
+    x = np.random.default_rng(5).standard_normal((8, 64, 64)).astype(np.float32)
+    found = set()
+    try:
+        for threads in (1, 2, 3, 8):
+            sepconv.set_num_threads(threads)
+            y, pullback = layer.vjp(x)
+            dx, gradients = pullback(np.cos(y))
+            arrays = [y, dx, *(gradients[weight] for weight in layer.weights)]
+            found.add(b"".join(array.tobytes() for array in arrays))
+    finally:
+        sepconv.set_num_threads(before)
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("make", [
+    lambda: Conv1D(4, 3, padding="same"), lambda: DepthwiseConv1D(3, padding="same"),
+    lambda: Dense(4),
+])  # fmt: skip
+def test_empty_batches_have_gradients_of_zero(make: Any) -> None:
+    layer = make()
+    y, pullback = layer.vjp(np.zeros((0, 5, 6)))
+    dx, gradients = pullback(np.zeros(y.shape))
+    assert dx.shape == (0, 5, 6)
+    for weight in layer.weights:
+        assert gradients[weight].shape == weight.shape
+        assert not gradients[weight].any()
 
 
 def test_small_network_of_a_file_computes() -> None:

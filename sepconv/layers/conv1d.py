@@ -12,7 +12,8 @@ from sepconv import activations, constraints, initializers, regularizers
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError
 from sepconv.layers.convolutional import Convolution
-from sepconv.layers.packed_kernels import Computation
+from sepconv.layers.kernel_gradients import ConvolutionGradient, Found
+from sepconv.layers.packed_kernels import Computation, CoreGradient
 from sepconv.layers.registry import registry
 from sepconv.layers.rules import DataFormat, ObjectOrElse, Padding, standardize_shape
 from sepconv.rules import Count, Flag, ObjectOf, Size1D
@@ -141,6 +142,13 @@ class Conv1D(Convolution):
         ]
         return plans[0] if self.groups == 1 else _Groups(plans, self._channel_axis)
 
+    def gradient(self, plan: Computation, *weights: NDArray[Any]) -> CoreGradient:
+        parts = [
+            ConvolutionGradient(kernel, self.geometry)
+            for kernel in np.split(weights[0], self.groups, axis=-1)
+        ]
+        return parts[0] if self.groups == 1 else _GroupGradients(parts, self._channel_axis)
+
     def output_channels(self, channels: int | None) -> int | None:
         return self.filters
 
@@ -163,3 +171,35 @@ class _Groups:
         from sepconv.ops import copied_to
 
         return copied_to(out, y, y.dtype)
+
+
+class _GroupGradients:
+    """The gradients of convolutions side by side."""
+
+    def __init__(self, parts: Sequence[ConvolutionGradient], axis: int) -> None:
+        self.parts = parts
+        self.axis = axis
+
+    def __call__(
+        self,
+        x: NDArray[Any],
+        g: NDArray[Any],
+        *,
+        relu_output: NDArray[Any] | None = None,
+        input_gradient: bool = True,
+    ) -> Found:
+        count = len(self.parts)
+        relus = [None] * count if relu_output is None else np.split(relu_output, count, self.axis)
+        groups = zip(
+            self.parts, np.split(x, count, self.axis), np.split(g, count, self.axis), relus,
+            strict=True,
+        )  # fmt: skip
+        by_x, by_kernel, by_bias = zip(
+            *(
+                part(*arrays, relu_output=relu, input_gradient=input_gradient)
+                for part, *arrays, relu in groups
+            ),
+            strict=True,
+        )
+        dx = np.concatenate(by_x, self.axis) if input_gradient else None
+        return dx, np.concatenate(by_kernel, axis=-1), np.concatenate(by_bias)

@@ -12,7 +12,8 @@ from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError
 from sepconv.layers.core_layer import CoreLayer
 from sepconv.layers.input_spec import InputSpec
-from sepconv.layers.packed_kernels import Computation
+from sepconv.layers.kernel_gradients import MatrixGradient
+from sepconv.layers.packed_kernels import Computation, CoreGradient
 from sepconv.layers.registry import registry
 from sepconv.layers.rules import Absent, ObjectOrElse, Shape
 from sepconv.rules import Count, Flag, ObjectOf
@@ -125,6 +126,9 @@ class Dense(CoreLayer):
             kernel[None], bias, padding="valid", channels_first=False, **arguments
         )
         return _Rows(plan, self.units)
+
+    def gradient(self, plan: Computation, *weights: NDArray[Any]) -> CoreGradient:
+        return MatrixGradient(weights[0])
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

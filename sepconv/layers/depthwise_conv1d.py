@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from sepconv import activations, constraints, initializers, regularizers
 from sepconv.declaration import Argument, argument
 from sepconv.layers.convolutional import Convolution
-from sepconv.layers.packed_kernels import Computation
+from sepconv.layers.kernel_gradients import DepthwiseGradient
+from sepconv.layers.packed_kernels import Computation, CoreGradient
 from sepconv.layers.registry import registry
 from sepconv.layers.rules import DataFormat, ObjectOrElse, Padding
 from sepconv.rules import Count, Flag, ObjectOf, Size1D
@@ -118,6 +119,9 @@ class DepthwiseConv1D(Convolution):
 
         kernel, bias = weights[0], weights[1] if self.use_bias else None
         return DepthwisePlan(kernel, bias, **self.geometry, **arguments)
+
+    def gradient(self, plan: Computation, *weights: NDArray[Any]) -> CoreGradient:
+        return DepthwiseGradient(weights[0], self.geometry)
 
     def output_channels(self, channels: int | None) -> int | None:
         return None if channels is None else channels * self.depth_multiplier
