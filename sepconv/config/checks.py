@@ -23,6 +23,8 @@ def check_object(spec: Spec, findings: Findings) -> Any:
     Arguments that are refused are left out, so that the others are checked all the same.
     """
     inner = {name: check_object(item, findings) for name, item in spec.inner.items()}
+    for items in spec.listed.values():
+        _check_list(items, findings)
     if not spec.is_known:
         if ">" in spec.name:
             _report_unregistered(spec, findings)
@@ -33,7 +35,16 @@ def check_object(spec: Spec, findings: Findings) -> Any:
     _check_missing(spec, findings)
     if spec.registry is LAYERS and spec.name in LAYERS:
         _check_layer(spec, inner, findings)
-    return _build(spec, findings)
+    spec.made = _build(spec, findings)
+    return spec.made
+
+
+def _check_list(items: list[Any], findings: Findings) -> None:
+    for item in items:
+        if isinstance(item, list):
+            _check_list(item, findings)
+        elif item is not None:
+            check_object(item, findings)
 
 
 def value(spec: Spec, name: str) -> Any:

@@ -32,6 +32,15 @@ def _graph(*layers: str, outputs: str = "a") -> str:
     )
 
 
+def _trained(*lines: str, filters: int = 4, activation: str = "softmax") -> str:
+    body = "".join(f"  {line}\n" for line in lines)
+    layer = f"{{filters: {filters}, kernel_size: 3, activation: {activation}}}"
+    return (
+        f"Sequential: {{input_shape: [9, 4], layers: [{{SeparableConv1D: {layer}}}]}}\n"
+        f"training:\n{body}"
+    )
+
+
 RULES: dict[str, Rule] = {
     "SC001": Rule(
         "not UTF-8 text",
@@ -276,6 +285,16 @@ RULES: dict[str, Rule] = {
         "    - SeparableConv1D: {filters: 4, kernel_size: 9}\n",
         "warning",
     ),
+    "SC314": Rule(
+        "indices that are no whole numbers",
+        "Embedding looks up rows by number, and refuses numbers that are not whole. An input of "
+        "indices has `dtype: int32`.",
+        "Functional:\n  inputs: {x: {shape: [49], dtype: float32}}\n  layers:\n"
+        "    a: {Embedding: {input_dim: 100, output_dim: 8}}\n  outputs: a\n",
+        "Functional:\n  inputs: {x: {shape: [49], dtype: int32}}\n  layers:\n"
+        "    a: {Embedding: {input_dim: 100, output_dim: 8}}\n  outputs: a\n",
+        "warning",
+    ),
     "SC320": Rule(
         "duplicate layer name",
         "Weights are stored by the layers' names, so each name of a network is used once.",
@@ -331,6 +350,23 @@ RULES: dict[str, Rule] = {
         _graph("a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: [x, x]}"),
         _graph("a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: x}"),
     ),
+    "SC334": Rule(
+        "shapes that cannot be merged",
+        "The shapes that reach a merging layer do not fit together. Add and its like want equal "
+        "ones (1 fits any), Concatenate wants all axes equal but its own.",
+        _graph(
+            "a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: x}",
+            "b: {SeparableConv1D: {filters: 5, kernel_size: 3}, from: x}",
+            "sum: {Add: {}, from: [a, b]}",
+            outputs="sum",
+        ),
+        _graph(
+            "a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: x}",
+            "b: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: x}",
+            "sum: {Add: {}, from: [a, b]}",
+            outputs="sum",
+        ),
+    ),
     "SC335": Rule(
         "call or output that does not exist, or one of several",
         "`a` stands for the output of the layer `a`. If `a` is called several times, `a/0` is what "
@@ -354,5 +390,54 @@ RULES: dict[str, Rule] = {
         "The class refused its arguments when it was built; the message is its own.",
         _layer("depthwise_constraint: {MinMaxNorm: {min_value: 2, max_value: 1}}"),
         _layer("depthwise_constraint: {MinMaxNorm: {min_value: 1, max_value: 2}}"),
+    ),
+    "SC401": Rule(
+        "loss that takes the output for something else",
+        "A crossentropy takes probabilities, which softmax or sigmoid make, or with "
+        "`from_logits: true` the values before them. With the wrong one, training goes on and "
+        "learns badly.",
+        _trained("loss: {SparseCategoricalCrossentropy: {from_logits: true}}"),
+        _trained("loss: sparse_categorical_crossentropy"),
+        "warning",
+    ),
+    "SC402": Rule(
+        "classes in an output of size 1",
+        "Among one class, that class has the probability 1 whatever the weights are: the loss "
+        "is constant and nothing is learnt.",
+        _trained("loss: sparse_categorical_crossentropy", filters=1),
+        _trained("loss: binary_crossentropy", filters=1, activation="sigmoid"),
+        "warning",
+    ),
+    "SC403": Rule(
+        "another number of losses or metrics than outputs",
+        "A list has an item for each output of the network, in their order.",
+        _trained("loss: [mse, mse]"),
+        _trained("loss: mse"),
+    ),
+    "SC404": Rule(
+        "two ways to validate",
+        "With a file to validate with, no samples are held back, so `validation_split` has no "
+        "effect.",
+        _trained("data: {train: a.npz, validation: b.npz}", "loss: mse", "validation_split: 0.1"),
+        _trained("data: {train: a.npz, validation: b.npz}", "loss: mse"),
+        "warning",
+    ),
+    "SC405": Rule(
+        "metric of other targets than the loss",
+        "Sparse losses and metrics take the classes' numbers, the others one-hot targets. One "
+        "file of targets cannot be both.",
+        _trained("loss: sparse_categorical_crossentropy", "metrics: [categorical_accuracy]"),
+        _trained("loss: sparse_categorical_crossentropy", "metrics: [accuracy]"),
+        "warning",
+    ),
+    "SC406": Rule(
+        "callback that watches nothing",
+        "A callback watches `loss`, a metric, or with something to validate with `val_loss` and "
+        "`val_` before a metric. Without its value it does nothing.",
+        _trained("loss: mse", "callbacks: [{EarlyStopping: {patience: 5}}]"),
+        _trained(
+            "loss: mse", "validation_split: 0.1", "callbacks: [{EarlyStopping: {patience: 5}}]"
+        ),
+        "warning",
     ),
 }

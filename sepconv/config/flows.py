@@ -156,7 +156,7 @@ def _report_unfit(spec: Spec, error: Exception, inputs: list[Flow], findings: Fi
     branches = tuple(
         Note(f"{written(flow.shape or ())} comes from {flow.source}", flow.span) for flow in inputs
     )
-    findings.add("SC311", message, spec.span, spec.path, notes=branches)
+    findings.add("SC334", message, spec.span, spec.path, notes=branches)
 
 
 def _check_size(spec: Spec, size: int, findings: Findings) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sepconv.config import graphs
+from sepconv.config import graphs, plan
 from sepconv.config.findings import Findings, Note
 from sepconv.config.kinds import LAYERS, PLANNED, article, class_names, object_kind
 from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Table
@@ -14,7 +14,9 @@ from sepconv.registry import Registry, registered
 LONG_FORM = frozenset(
     {"class_name", "config", "module", "registered_name", "build_config", "compile_config"}
 )
-ENVELOPE = frozenset({"format", "defaults", "$schema"})  # beside the class at a document's root
+ENVELOPE = frozenset(
+    {"format", "defaults", "training", "$schema"}
+)  # beside the class at a document's root
 
 
 def document(root: Node, findings: Findings) -> Spec | None:
@@ -25,6 +27,17 @@ def document(root: Node, findings: Findings) -> Spec | None:
         _fill(spec, defaults)
     if spec is not None:
         _parse_inner(spec, findings)
+    return spec
+
+
+def training(root: Node, findings: Findings) -> Spec | None:
+    """Return what the `training` section of a document declares; None without one."""
+    entry = root.entries.get("training") if isinstance(root, Table) else None
+    if entry is None or not isinstance(entry.value, Table):
+        return None
+    spec = Spec(plan.registry, "training", entry.key, ("training",), ("training",))
+    spec.arguments = givens(entry.value, spec.path)
+    _parse_inner(spec, findings)
     return spec
 
 
@@ -42,7 +55,9 @@ def parse(
     """
     if isinstance(node, Scalar):
         is_name = isinstance(node.value, str)
-        return Spec(registry, str(node.value), node.span, path, path) if is_name else None
+        if not is_name:
+            return None
+        return Spec(registry, str(node.value), node.span, path, path, is_bare=True)
     if isinstance(node, Items):
         return None
     spec = (
@@ -180,10 +195,27 @@ def _parse_inner(spec: Spec, findings: Findings) -> None:
     for name, given in spec.arguments.items():
         argument = spec.declared.get(name)
         kind = object_kind(argument.rule) if argument else None
-        if kind is not None:
+        if kind is not None and isinstance(given.value, Items):
+            spec.listed[name] = _parse_list(given.value, given.path, kind, findings)
+        elif kind is not None:
             inner = parse(given.value, given.path, kind, findings)
             if inner is not None:
                 spec.inner[name] = inner
                 _parse_inner(inner, findings)
     for layer in spec.layers:
         _parse_inner(layer, findings)
+
+
+def _parse_list(
+    node: Items, path: Path, kind: Registry[Any], findings: Findings
+) -> list[Spec | list[Any] | None]:
+    found: list[Spec | list[Any] | None] = []
+    for step, item in enumerate(node.items):
+        if isinstance(item, Items):
+            found.append(_parse_list(item, (*path, step), kind, findings))
+            continue
+        inner = parse(item, (*path, step), kind, findings)
+        if inner is not None:
+            _parse_inner(inner, findings)
+        found.append(inner)
+    return found

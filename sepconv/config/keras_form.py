@@ -25,8 +25,8 @@ def to_config(spec: Spec, without: Set[Path] = frozenset()) -> dict[str, Any]:
     for name, given in spec.arguments.items():
         if given.path in without:
             continue
-        inner = spec.inner.get(name)
-        config[name] = given.value.data() if inner is None else to_config(inner, without)
+        inner = spec.inner.get(name, spec.listed.get(name))
+        config[name] = given.value.data() if inner is None else _inner(inner, without)
     if is_sequential(spec):
         config["layers"] = [to_config(layer, without) for layer in spec.layers]
         shape = config.pop("input_shape", None)
@@ -42,6 +42,12 @@ def to_config(spec: Spec, without: Set[Path] = frozenset()) -> dict[str, Any]:
         "config": config,
         "registered_name": own,
     }
+
+
+def _inner(inner: Spec | list[Any] | None, without: Set[Path]) -> Any:
+    if isinstance(inner, list):
+        return [_inner(item, without) for item in inner]
+    return None if inner is None else to_config(inner, without)
 
 
 def _graph(spec: Spec, config: dict[str, Any], without: Set[Path]) -> dict[str, Any]:

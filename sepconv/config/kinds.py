@@ -7,6 +7,7 @@ from typing import Any
 from sepconv import activations, constraints, initializers, layers, regularizers
 from sepconv.declaration import Argument, Rule
 from sepconv.registry import Registry, registered
+from sepconv.training import callbacks, losses, metrics, optimizers, schedules
 
 LAYERS = layers.registry
 OBJECTS: tuple[Registry[Any], ...] = (
@@ -14,12 +15,22 @@ OBJECTS: tuple[Registry[Any], ...] = (
     activations.registry,
     regularizers.registry,
     constraints.registry,
+    optimizers.registry,
+    schedules.registry,
+    losses.registry,
+    metrics.registry,
+    callbacks.registry,
 )
 _BASES: dict[str, type] = {
     LAYERS.module: layers.Layer,
     initializers.registry.module: initializers.Initializer,
     regularizers.registry.module: regularizers.Regularizer,
     constraints.registry.module: constraints.Constraint,
+    optimizers.registry.module: optimizers.Optimizer,
+    schedules.registry.module: schedules.LearningRateSchedule,
+    losses.registry.module: losses.Loss,
+    metrics.registry.module: metrics.Metric,
+    callbacks.registry.module: callbacks.Callback,
 }
 
 NETWORKS = ("Sequential", "Functional")
@@ -86,6 +97,9 @@ def class_names(registry: Registry[Any]) -> list[str]:
     """Return the names that can have arguments: Keras's layers that are activations, too."""
     if registry is LAYERS:
         return [*names(registry), *NETWORKS]
+    if registry is optimizers.registry:  # which knows them in any case
+        own = [name for name in names(registry) if ">" in name]
+        return [*(registry[name].__name__ for name in registry), *registry, *own]
     return [*names(registry), *(_ACTIVATION_LAYERS if registry is activations.registry else ())]
 
 

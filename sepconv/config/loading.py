@@ -14,12 +14,36 @@ from sepconv.config.findings import Report
 from sepconv.config.keras_form import to_config
 from sepconv.config.kinds import LAYERS
 from sepconv.config.limits import MAX_BYTES
+from sepconv.config.plan import TrainingPlan, registry as plans
 from sepconv.config.reading import source_lines
 from sepconv.config.short_form import shorten
 from sepconv.config.validation import Checked, validate
 from sepconv.config.writing import yaml_text
 from sepconv.errors import ConfigError
 from sepconv.layers import Layer
+
+
+def training_of(path: str | PathLike[str], overrides: Sequence[str] = ()) -> TrainingPlan | None:
+    """Return how a config says that its network is trained; None without a `training` section.
+
+    The files that it names are not opened.
+
+    Arguments:
+        path: of the config.
+        overrides: `path=value` each, above what the file says, as in `training.epochs=3`.
+
+    Raises:
+        ConfigError: the file is refused.
+        OSError: it cannot be read.
+
+    >>> training_of("configs/keyword_spotting.yaml") is None
+    True
+    """
+    name = fspath(path)
+    raw = content(name)
+    checked = _accepted(raw, name, overrides)
+    plan = checked.plans[0]
+    return None if plan is None else plans.deserialize(to_config(plan))
 
 
 def content(name: str) -> bytes:
@@ -34,13 +58,19 @@ def build(raw: bytes, filename: str, overrides: Sequence[str] = ()) -> Layer:
     Raises:
         ConfigError: they are refused.
     """
+    (spec, *_) = _accepted(raw, filename, overrides).specs
+    assert spec is not None
+    return models.deserialize(to_config(spec))
+
+
+def _accepted(raw: bytes, filename: str, overrides: Sequence[str]) -> Checked:
+    """Return a file of one document that has no errors."""
     checked = validate(raw, filename, overrides=overrides)
     if checked.has_errors:
         raise refusal(checked, raw, filename)
-    spec = checked.specs[0]
-    if len(checked.specs) != 1 or spec is None:
+    if len(checked.specs) != 1 or checked.specs[0] is None:
         raise ConfigError(f"{filename}: {len(checked.specs)} documents; one can be loaded")
-    return models.deserialize(to_config(spec))
+    return checked
 
 
 def refusal(checked: Checked, raw: bytes, filename: str) -> ConfigError:

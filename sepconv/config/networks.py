@@ -21,15 +21,15 @@ from sepconv.layers.operation import snake_case
 
 def check_document(
     spec: Spec, findings: Findings, input_shape: Sequence[int | None] | None = None
-) -> None:
-    """Add what is wrong with a layer or network and all in it.
+) -> list[Flow]:
+    """Add what is wrong with a layer or network and all in it, and return what leaves it.
 
     Arguments:
         input_shape: of one example; it stands above the document's own.
     """
     flow = UNKNOWN if input_shape is None else Flow(tuple(input_shape), "--input-shape")
     _check_parts(spec, findings)
-    flow_through(spec, [flow], findings)
+    return flow_through(spec, [flow], findings)
 
 
 # --- the parts, each by itself -------------------------------------------------------------------

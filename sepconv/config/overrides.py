@@ -8,7 +8,7 @@ from typing import Any
 
 from sepconv.config import yaml_reader
 from sepconv.config.findings import Finding, Findings, Note
-from sepconv.config.forms import ENVELOPE, parse
+from sepconv.config.forms import ENVELOPE, parse, training
 from sepconv.config.keras_form import unique_name
 from sepconv.config.kinds import LAYERS, NETWORK_ARGUMENTS, object_kind
 from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Span, Table, children, pointer
@@ -34,9 +34,13 @@ def apply(root: Node, texts: Iterable[str], findings: Findings) -> Node:
         spec = parse(root, (), LAYERS, Findings(""), ENVELOPE)
         if spec is None:
             continue  # what is wrong with the file will be told
+        steps = path.strip().split(".")
+        plan = training(root, Findings("")) if steps[0] == "training" else None
+        if plan is not None and len(steps) > 1:
+            spec, steps = plan, steps[1:]
         start = len("--set ") + len(path) + 1
         key = Span(1, len("--set ") + 1, 1, start, f"--set {text}")
-        place = _place(spec, root, path.strip().split("."), text, findings.file)
+        place = _place(spec, root, steps, text, findings.file)
         node = _value(value, key, place, findings)
         if node is not None:
             root = _put(root, place, key, node)

@@ -18,6 +18,7 @@ from sepconv.config.kinds import (
     family,
     names,
 )
+from sepconv.config.plan import TrainingPlan
 from sepconv.declaration import REQUIRED, Argument
 from sepconv.registry import Registry, registered
 from sepconv.rules import MAX_SIZE
@@ -27,6 +28,7 @@ Schema: TypeAlias = dict[str, Any]
 DRAFT = "http://json-schema.org/draft-07/schema#"
 ROOT = "sepconv.schema.json"
 NETWORK_FILE = "network.schema.json"
+TRAINING_FILE = "training.schema.json"
 
 _LAYER = "layers."
 
@@ -61,6 +63,7 @@ def schemas() -> dict[str, Schema]:
     for registry in OBJECTS:
         found[file_name(family(registry))] = kind_schema(registry)
     found[NETWORK_FILE] = network_schema()
+    found[TRAINING_FILE] = training_schema()
     found[ROOT] = root_schema()
     return found
 
@@ -131,6 +134,13 @@ def network_schema() -> Schema:
     }
 
 
+def training_schema() -> Schema:
+    """Return the schema of the `training` section."""
+    summary = "how the network is trained: what `sepconv train` does"
+    arguments = _arguments("training", TrainingPlan.arguments, summary)
+    return {"$schema": DRAFT, "$id": TRAINING_FILE, **arguments, "type": "object"}
+
+
 def root_schema() -> Schema:
     """Return the schema of a whole document: a layer or a network, and what may stand beside it."""
     schema = _layer(network=NETWORK_FILE)
@@ -141,6 +151,7 @@ def root_schema() -> Schema:
             "examples": ["sepconv/1"],
             "description": "the version of the config format",
         },
+        "training": {"$ref": TRAINING_FILE},
         "defaults": {
             "type": "object",
             "title": "defaults",

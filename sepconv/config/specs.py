@@ -75,21 +75,17 @@ class Spec:
     config_path: Path  # of its arguments
     arguments: dict[str, Given] = field(default_factory=dict)
     inner: dict[str, Spec] = field(default_factory=dict)  # arguments that are objects themselves
+    listed: dict[str, list[Any]] = field(default_factory=dict)  # lists of such, and lists in them
     layers: list[Spec] = field(default_factory=list)  # of a network
     graph: Graph | None = None  # of a Functional network
     label: str = ""  # the name of a layer in a Functional network
     calls: list[Call] = field(default_factory=list)  # of a layer there
+    is_bare: bool = False  # a name alone, which has no place for arguments
     made: Any = None  # the object itself, once it was built to be checked
 
     @property
     def is_known(self) -> bool:
         return self.name in class_names(self.registry) or self.name in registered
-
-    @property
-    def is_bare(self) -> bool:
-        """Whether a name alone declares it; an input is declared by its arguments alone."""
-        is_input = self.name == "InputLayer" and bool(self.label)
-        return self.config_path == self.path and not is_input
 
     @property
     def declared(self) -> dict[str, Argument[Any, Any]]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from sepconv.config import networks, schema_pass
 from sepconv.config.findings import Finding, Findings
-from sepconv.config.forms import document
+from sepconv.config.forms import document, training
 from sepconv.config.nodes import Node, Scalar, Table
 from sepconv.config.overrides import apply as override
 from sepconv.config.reading import read
 from sepconv.config.specs import Spec
+from sepconv.config.training_checks import check_plan
 from sepconv.config.words import name_of
 
 FORMAT = (1, 0)  # the version that is read: sepconv/1
@@ -24,6 +25,7 @@ class Checked:
 
     specs: tuple[Spec | None, ...]
     findings: tuple[Finding, ...]
+    plans: tuple[Spec | None, ...] = ()  # the `training` sections
 
     @property
     def has_errors(self) -> bool:
@@ -52,6 +54,7 @@ def validate(
     [('SC102', 1, 31, 'did you mean `kernel_size`?')]
     """
     specs: list[Spec | None] = []
+    plans: list[Spec | None] = []
     found: list[Finding] = []
     for read_document in read(raw, filename):
         findings = read_document.findings
@@ -60,8 +63,9 @@ def validate(
             root = override(root, overrides, findings)
         spec = check(root, findings, input_shape) if root is not None else None
         specs.append(spec)
+        plans.append(None if root is None else training(root, Findings("")))
         found += findings
-    return Checked(tuple(specs), tuple(found))
+    return Checked(tuple(specs), tuple(found), tuple(plans))
 
 
 def check(
@@ -81,8 +85,10 @@ def check(
     _check_format(root, findings)
     schema_pass.check(root, findings)
     spec = document(root, findings)
-    if spec is not None:
-        networks.check_document(spec, findings, input_shape)
+    outputs = [] if spec is None else networks.check_document(spec, findings, input_shape)
+    plan = training(root, findings)
+    if plan is not None:
+        check_plan(plan, spec, outputs, findings)
     return spec
 
 

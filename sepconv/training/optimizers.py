@@ -27,6 +27,7 @@ class LearningRate:
     """A number of at least 0, or a schedule."""
 
     number = Number(minimum=0)
+    registry = schedules.registry
 
     def normalise(self, value: Any, name: str) -> float | LearningRateSchedule:
         if is_real(value):
@@ -39,7 +40,12 @@ class LearningRate:
         return schedules.get(value) or 0.0
 
     def schema(self) -> dict[str, Any]:
-        return {"type": ["number", "object"], "minimum": 0}
+        return {
+            "type": ["number", "object"],
+            "minimum": 0,
+            "if": {"type": "object"},
+            "then": {"$ref": "schedules.schema.json"},
+        }
 
     def to_config(self, value: float | LearningRateSchedule) -> Any:
         return schedules.serialize(value) if isinstance(value, LearningRateSchedule) else value
