@@ -237,7 +237,7 @@ def _check_initializer(spec: Spec, part: str, rank: int, findings: Findings) -> 
     if inner is None or not inner.is_known:
         return
     made = getattr(inner.registry[inner.name], "__name__", "")
-    if made == "Identity" or (made == "Orthogonal" and rank < 2):
+    if (made == "Identity" and rank != 2) or (made == "Orthogonal" and rank < 2):
         takes = "makes matrices alone" if made == "Identity" else "needs two axes at least"
         span, path = spec.place(name)
         findings.add(
