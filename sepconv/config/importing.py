@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from sepconv import models
-from sepconv.config.findings import Note
+from sepconv.config.findings import Findings, Note
+from sepconv.config.forms import Spec
 from sepconv.config.keras_form import to_config
 from sepconv.config.kinds import LAYERS, class_names
 from sepconv.config.loading import build, refusal, text
 from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Table
-from sepconv.config.overrides import apply as override
 from sepconv.config.reading import read
 from sepconv.config.specs import text as text_of
 from sepconv.config.validation import Checked, check
@@ -27,13 +28,15 @@ _LEFT_OUT = ("compile_config", "keras_version", "backend")
 _SHARED = "shared_object_id"
 _COUNTED = re.compile(r"input(_layer)?(_\d+)?")  # the names that Keras gives inputs by itself
 
+Notes: TypeAlias = tuple[Note, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class Imported:
     """A config in the short YAML form, and what of the original is not in it."""
 
     yaml: str
-    notes: tuple[Note, ...]
+    notes: Notes
 
 
 def from_keras(raw: bytes, filename: str) -> Imported:
@@ -54,42 +57,71 @@ def from_keras(raw: bytes, filename: str) -> Imported:
       kernel_size: 3
       data_format: channels_last
     """
-    found, notes = _built(raw, filename, (), _without_counted_name)
-    yaml = text(found, as_json=False)
+    root, findings, notes = _read(raw, filename)
+    spec = _check(_without_counted_name(root), findings, raw, filename)
+    dropped = tuple(Note(f.message, f.span) for f in findings if f.code == "SC111")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # keys of Keras 2 are in the notes
+        yaml = text(models.deserialize(to_config(spec)), as_json=False)
     build(yaml.encode(), f"{filename}.yaml")  # what is written can be read
-    return Imported(yaml, notes)
+    return Imported(yaml, (*notes, *dropped))
 
 
-def network(
-    raw: bytes, filename: str, overrides: Sequence[str] = ()
-) -> tuple[Layer, tuple[Note, ...]]:
+def is_of_keras(raw: bytes) -> bool:
+    """Tell whether JSON has Keras's form, with what Keras 2 and 3 write beside a config."""
+    (document,) = read(raw, "model.json")
+    return isinstance(document.root, Table) and "class_name" in document.root.entries
+
+
+def network(raw: bytes, filename: str, overrides: Sequence[str] = ()) -> tuple[Layer, Notes]:
     """Return the layer or network that Keras's JSON declares, and what of the JSON is not in it.
+
+    The layers' own checks are all that a good config meets; one that they refuse is looked at by
+    the validator, which tells more.
 
     Raises:
         ConfigError: as of `from_keras`.
     """
-    return _built(raw, filename, overrides, lambda network: network)
+    root, findings, notes = _read(raw, filename)
+    if overrides:
+        from sepconv.config.overrides import apply as override  # which loads PyYAML
+
+        changed = override(root, overrides, findings)
+        assert isinstance(changed, Table)
+        root = changed
+        if any(finding.severity == "error" for finding in findings):
+            _check(root, findings, raw, filename)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            layer = models.deserialize(root.data())
+        except Exception as error:  # whatever a config of others makes of the layers' checks
+            _check(root, findings, raw, filename)
+            raise ConfigError(f"{filename}: {error}") from error
+    return layer, (*notes, *(Note(str(warning.message)) for warning in told))
 
 
-def _built(
-    raw: bytes, filename: str, overrides: Sequence[str], change: Callable[[Table], Table]
-) -> tuple[Layer, tuple[Note, ...]]:
+def _read(raw: bytes, filename: str) -> tuple[Table, Findings, Notes]:
+    """Return a model's config as Keras 3 writes it."""
     ((root, findings),) = ((document.root, document.findings) for document in read(raw, filename))
+    if not isinstance(root, Table) or any(finding.severity == "error" for finding in findings):
+        if root is not None:
+            _check(root, findings, raw, filename)
+        raise refusal(Checked((None,), tuple(findings)), raw, filename)
+    _refuse_missing(root, filename)
     notes: list[Note] = []
-    spec = None
-    if isinstance(root, Table):
-        _refuse_missing(root, filename)
-        changed = override(change(_modern(root, notes)), overrides, findings)
-        root = _unshared(changed)
-    if root is not None:
-        spec = check(root, findings)
+    modern = _unshared(_modern(root, notes))
+    assert isinstance(modern, Table)
+    return modern, findings, tuple(notes)
+
+
+def _check(root: Node, findings: Findings, raw: bytes, filename: str) -> Spec:
+    """Return what the validator makes of a config, or raise what it finds."""
+    spec = check(root, findings)
     checked = Checked((spec,), tuple(findings))
     if checked.has_errors or spec is None:
         raise refusal(checked, raw, filename)
-    notes += [Note(f.message, f.span) for f in checked.findings if f.code == "SC111"]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # keys of Keras 2 are in the notes
-        return models.deserialize(to_config(spec)), tuple(notes)
+    return spec
 
 
 def _unshared(node: Node) -> Node:

@@ -50,17 +50,21 @@ def opened(
 ) -> tuple[Layer, tuple[Note, ...]]:
     """Return what `load` does, and notes on what the file holds and the network has not."""
     name = fspath(path)
-    notes: tuple[Note, ...] = ()
     if not saving.is_model(name) and weights is None:
-        layer = build(content(name), name, overrides)
+        layer, notes = _declared(name, overrides)
     else:
         with values_to_come():
-            if saving.is_model(name):
-                raw = saving.config(name).encode()
-                layer, notes = importing.network(raw, f"{name}/config.json", overrides)
-            else:
-                layer = build(content(name), name, overrides)
+            layer, notes = _declared(name, overrides)
         saving.load_weights(layer, name if weights is None else weights)
     if verify:
         saving.verify(layer, name)
     return layer, notes
+
+
+def _declared(name: str, overrides: Sequence[str]) -> tuple[Layer, tuple[Note, ...]]:
+    if saving.is_model(name):
+        return importing.network(saving.config(name).encode(), f"{name}/config.json", overrides)
+    raw = content(name)
+    if name.lower().endswith(".json") and importing.is_of_keras(raw):
+        return importing.network(raw, name, overrides)
+    return build(raw, name, overrides), ()

@@ -6,7 +6,7 @@ import codecs
 import re
 from dataclasses import dataclass
 
-from sepconv.config import json_reader, yaml_reader
+from sepconv.config import json_reader
 from sepconv.config.findings import Findings
 from sepconv.config.limits import MAX_BYTES
 from sepconv.config.nodes import Node, Scalar, Span
@@ -38,6 +38,8 @@ def read(raw: bytes, filename: str) -> list[Document]:
     if filename.lower().endswith(".json"):
         documents = [Document(*json_reader.document(text, filename))]
     else:
+        from sepconv.config import yaml_reader  # which loads PyYAML: JSON needs none
+
         documents = [Document(*found) for found in yaml_reader.documents(text, filename)]
     if not documents or all(_is_empty(document) for document in documents):
         findings.add("SC010", "the file holds no layer or network", START)

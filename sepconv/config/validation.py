@@ -6,11 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sepconv.config import networks, schema_pass
+from sepconv.config import networks
 from sepconv.config.findings import Finding, Findings
 from sepconv.config.forms import document, training
 from sepconv.config.nodes import Node, Scalar, Table
-from sepconv.config.overrides import apply as override
 from sepconv.config.reading import read
 from sepconv.config.specs import Spec
 from sepconv.config.training_checks import check_plan
@@ -59,7 +58,9 @@ def validate(
     for read_document in read(raw, filename):
         findings = read_document.findings
         root = read_document.root
-        if root is not None:
+        if root is not None and overrides:
+            from sepconv.config.overrides import apply as override  # which loads PyYAML
+
             root = override(root, overrides, findings)
         spec = check(root, findings, input_shape) if root is not None else None
         specs.append(spec)
@@ -82,6 +83,8 @@ def check(
             else None,
         )
         return None
+    from sepconv.config import schema_pass  # which loads jsonschema: a good model needs none
+
     _check_format(root, findings)
     schema_pass.check(root, findings)
     spec = document(root, findings)

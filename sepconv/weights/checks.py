@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -73,6 +72,8 @@ def virtual(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
 
 def digest(arrays: Arrays, config: str | None) -> str:
     """Return the SHA-256 of a config and of arrays with their names, a self-test's left out."""
+    import hashlib  # which loads OpenSSL, 4 MB: a .keras file needs none
+
     names = sorted(name for name in arrays if not name.startswith(EXAMPLE))
     shapes = [(name, arrays[name].dtype.name, arrays[name].shape) for name in names]
     found = hashlib.sha256(json.dumps([config, shapes]).encode())
