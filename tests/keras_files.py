@@ -173,7 +173,7 @@ NETWORKS.update(
             L.Normalization(mean=[0.1 * i for i in range(6)], variance=[1.0 + i for i in range(6)]),
             separable(),
         ),
-        "mixed_batch_norm": lambda: stack(
+        "batch_norm_mixed_float16": lambda: stack(
             separable(dtype="mixed_float16"), L.BatchNormalization(dtype="mixed_float16")
         ),
         "subtracted": lambda: _graph(
