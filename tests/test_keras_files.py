@@ -296,7 +296,7 @@ def test_config_of_a_giant_takes_no_memory(saved: Path) -> None:
     """The weights are read against it, not allocated for it."""
     config = json.loads(zipfile.ZipFile(saved).read("config.json"))
     for filters, told in ((2**31 - 1, "must have shape"), (2**31 - 2, "must have shape")):
-        config["config"]["layers"][1]["config"]["filters"] = filters
+        config["config"]["layers"][2]["config"]["filters"] = filters
         path = rewritten(saved, config=json.dumps(config).encode())
         tracemalloc.start()
         with pytest.raises(WeightsError, match=told):

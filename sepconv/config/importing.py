@@ -10,13 +10,12 @@ from typing import TypeAlias
 
 from sepconv import models
 from sepconv.config.findings import Findings, Note
-from sepconv.config.forms import Spec
 from sepconv.config.keras_form import to_config
 from sepconv.config.kinds import LAYERS, class_names
 from sepconv.config.loading import build, refusal, text
 from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Table
 from sepconv.config.reading import read
-from sepconv.config.specs import text as text_of
+from sepconv.config.specs import Spec, text as text_of
 from sepconv.config.validation import Checked, check
 from sepconv.config.words import name_of
 from sepconv.errors import ConfigError
