@@ -57,8 +57,11 @@ template <class T> struct GradientLayout {
   }
 };
 
+// Depthwise channels that the kernels compute at once, at least.
+template <class T> constexpr int64_t panel_unit = larger<int64_t>(lanes<T>, outer_rows);
+
 template <class T> static void gradient_panels(const Plan& plan, Panels& panels) {
-  constexpr int64_t columns = gemm_columns<T>, unit = larger<int64_t>(lanes<T>, outer_rows);
+  constexpr int64_t columns = gemm_columns<T>, unit = panel_unit<T>;
   static_assert(columns % unit == 0, "a row of a panel is stored by the matrix product");
   const int64_t M = plan.multiplier;
   panels.a_channel = ceil_div(M, columns);

@@ -13,7 +13,7 @@ static int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 constexpr double serial_work = 4e6, cell_work = 1e8, round_work = 2e9;
 constexpr int64_t most_cells = 32;
 // A block's share of the pointwise kernel and of its gradient: both stay in L2 beside a tile.
-constexpr double block_bytes = 256 << 10;
+constexpr double block_bytes = 512 << 10;
 
 GradientCut gradient_cut(const Backward& b, const GradientKernels& kernels,
                          const GradientCall& call, int threads) {

@@ -1,5 +1,6 @@
 // The backward half of one cell of the grid: a block of panels over a partition's units.
 #pragma once
+#include "ahead.h"
 #include "gradient_pack.h"
 #include "steps.h"
 
@@ -11,7 +12,6 @@ template <class T> struct GradientCell : GradientLayout<T> {
   using Layout::b, Layout::width, Layout::vl, Layout::phases, Layout::filters;
   using Layout::filter_vectors, Layout::taps_of;
   static constexpr int outputs = depthwise_outputs;
-  static constexpr int64_t line_bytes = 64;
 
   const GradientCall& call;
   const GradientCut& cut;
@@ -98,25 +98,55 @@ template <class T> struct GradientCell : GradientLayout<T> {
     for (int64_t a = larger<int64_t>(first - history, 0); a < u.end; a += n) {
       const bool own = a >= first;
       n = smaller(cut.tile, (own ? u.end : first) - a);
-      pack_g(u, a, n, own);
-      for (int64_t p = first_panel; p < end_panel; p++) run_tile(u, p, a, n, own);
+      call.y ? pack_g<true>(u, a, n, own) : pack_g<false>(u, a, n, own);
+      Ahead next = lines_after(u, a + n);
+      const int64_t lines = ceil_div(next.lines(), end_panel - first_panel);
+      for (int64_t p = first_panel; p < end_panel; p++) run_tile(u, p, a, n, own, next, lines);
     }
   }
 
-  void run_tile(const Unit& u, int64_t p, int64_t a, int64_t n, bool own) const {
-    gradient_by_h(p, n);
+  // What a tile from step `a` on touches; in channels_last and without classes, even the next
+  // sample's follows.
+  Ahead lines_after(const Unit& u, int64_t a) const {
+    Ahead next;
+    // Where g is read once for every block, it comes from a cache anyway.
+    if (b.plan.channels_first || b.plan.classes > 1 || cut.blocks > 1) return next;
+    const int64_t C = b.plan.channels, item = sizeof(T);
+    const int64_t s = larger<int64_t>(u.sample * call.out_steps + a, 0);
+    const int64_t n = smaller(cut.tile, call.batch * call.out_steps - s);
+    const T* g = static_cast<const T*>(call.g) + s * filters;
+    const T* y = static_cast<const T*>(call.y) + s * filters;
+    next.add(g, filters * item, n, filters * item);
+    if (call.y) next.add(y, filters * item, n, filters * item);
+    const Panel first = panel_of(b, first_panel), last = panel_of(b, end_panel - 1);
+    const int64_t row = larger<int64_t>(u.sample * call.steps + input_step(u, 0, a), 0);
+    const int64_t rows = smaller(n * b.plan.stride, call.batch * call.steps - row);
+    const int64_t bytes = (last.channel + last.channels - first.channel) * item;
+    next.add(static_cast<const T*>(call.x) + row * C + first.channel, C * item, rows, bytes);
+    if (call.dx)
+      next.add(static_cast<const T*>(call.dx) + row * C + first.channel, C * item, rows, bytes);
+    return next;
+  }
+
+  void run_tile(const Unit& u, int64_t p, int64_t a, int64_t n, bool own, Ahead& next,
+                int64_t lines) const {
+    gradient_by_h(p, n, next, own ? lines / 2 : 0);
     if (own) {
       const Panel panel = panel_of(b, p);
       copy_x(u, panel, a, n);
-      depthwise_half(u, p, a, n);
-      gradient_by_pointwise(p, n);
-      gradient_by_depthwise(u, p, a, n);
+      depthwise_half(u, p, panel, a, n);
+      gradient_by_pointwise(p, panel, n, next, lines / 2);
+      gradient_by_depthwise(u, p, panel, a, n);
       if (call.dx) gradient_by_x(u, p, panel, a, n);
     }
     T* rows = dh_of(p);
     memmove(rows, rows + n * width, this->reach * width * sizeof(T));
   }
 
+  // What the kernels compute of a panel: its lanes, rounded up.
+  static int64_t width_of(const Panel& panel) {
+    return ceil_div(panel.lanes, panel_unit<T>) * panel_unit<T>;
+  }
   T* sums_of(int64_t p) const { return this->sums(call, job.partition, p); }
   T* bias_sums() const { return sums_of(b.panels.count); }
   T* dh_of(int64_t p) const { return dh + (p - first_panel) * dh_rows * width; }
@@ -130,36 +160,68 @@ template <class T> struct GradientCell : GradientLayout<T> {
   // --- g, dH -----------------------------------------------------------------------------------
 
   // Where a relu's y is given, g counts where it is above 0.
-  void pack_g(const Unit& u, int64_t a, int64_t n, bool own) const {
-    alignas(64) T g_buffer[most_rows * vl], y_buffer[most_rows * vl];
-    const bool sums = own && job.block == 0;
-    const int64_t apart = b.plan.classes;
-    for (int64_t i = 0; i < n; i += most_rows) {
-      const int64_t m = smaller(most_rows, n - i), step = u.c + apart * (a + i);
-      for (int64_t q = 0; q < filter_vectors; q++) {
-        const int64_t f = q * vl, count = smaller<int64_t>(vl, filters - f);
-        const Rows<T> in = u.g.rows(step, apart, m, f, count, g_buffer);
-        const Rows<T> y = call.y ? u.y.rows(step, apart, m, f, count, y_buffer) : Rows<T>{};
-        T* out = g + i / gemm_rows * g_stride + q * gemm_rows * vl;
-        Vec<T> sum{};
-        for (int64_t r = 0; r < m; r++) {
-          Vec<T> v = load_first(in.data + r * in.stride, in.lanes);
-          if (call.y) v = load_first(y.data + r * y.stride, y.lanes) > T(0) ? v : Vec<T>{};
-          store(out + r / gemm_rows * g_stride + r % gemm_rows * vl, v);
-          sum += v;
-        }
-        if (sums) store(bias_sums() + f, load(bias_sums() + f) + sum);
+  template <bool masked> void pack_g(const Unit& u, int64_t a, int64_t n, bool own) const {
+    const int64_t apart = b.plan.classes, step = u.c + apart * a;
+    T* sums = own && job.block == 0 ? bias_sums() : nullptr;
+    if (!b.plan.channels_first) {
+      for (int64_t i = 0; i < n; i += gemm_rows) {
+        const int64_t first = (step + i * apart) * filters;
+        pack_rows<masked>(u.g.data + first, masked ? u.y.data + first : nullptr, apart * filters,
+                          smaller<int64_t>(gemm_rows, n - i), filters,
+                          g + i / gemm_rows * g_stride, sums);
       }
+      return;
+    }
+    alignas(64) T g_rows[most_rows * vl], y_rows[most_rows * vl];
+    for (int64_t i = 0; i < n; i += most_rows)
+      for (int64_t f = 0; f < filters; f += vl) {
+        const int64_t m = smaller(most_rows, n - i), count = smaller<int64_t>(vl, filters - f);
+        u.g.rows(step + apart * i, apart, m, f, count, g_rows);
+        if (masked) u.y.rows(step + apart * i, apart, m, f, count, y_rows);
+        for (int64_t r = 0; r < m; r += gemm_rows)
+          pack_rows<masked>(g_rows + r * vl, y_rows + r * vl, vl,
+                            smaller<int64_t>(gemm_rows, m - r), vl,
+                            g + (i + r) / gemm_rows * g_stride + f * gemm_rows,
+                            sums ? sums + f : nullptr);
+      }
+  }
+
+  // One row block of g; what it adds up to goes to `sums`.
+  template <bool masked>
+  void pack_rows(const T* in, const T* y, int64_t stride, int64_t rows, int64_t count, T* out,
+                 T* sums) const {
+    for (int64_t f = 0; f < count; f += vl, out += gemm_rows * vl) {
+      Vec<T> sum{};
+      const T *in_row = in + f, *y_row = y + f;
+      auto pack = [&](int64_t r, auto read) __attribute__((always_inline)) {
+        Vec<T> v = read(in_row);
+        if (masked) v = read(y_row) > T(0) ? v : Vec<T>{};
+        store(out + r * vl, v);
+        sum += v;
+        in_row += stride, y_row += stride;
+      };
+      const int64_t left = count - f;
+      if (rows == gemm_rows && left >= vl)
+        SEPCONV_UNROLL for (int r = 0; r < gemm_rows; r++) {
+          asm("" : "+r"(stride));  // else its multiples are kept, and spilled
+          pack(r, [](const T* p) __attribute__((always_inline)) { return load(p); });
+        }
+      else
+        for (int64_t r = 0; r < rows; r++)
+          pack(r, [&](const T* p) { return load_first(p, smaller<int64_t>(left, vl)); });
+      if (sums) store(sums + f, load(sums + f) + sum);
     }
   }
 
-  void gradient_by_h(int64_t p, int64_t n) const {
+  void gradient_by_h(int64_t p, int64_t n, Ahead& next, int64_t lines) const {
     GemmBlock<T> block{};
     block.depth = filters;
     block.b = this->pointwise(p);
     block.bias = this->zeros();
-    block.y_stride = block.columns = width;
+    block.y_stride = width;
+    block.columns = width_of(panel_of(b, p));
     for (int64_t i = 0; i < n; i += gemm_rows) {
+      next.fetch(lines / ceil_div(n, gemm_rows) + 1);
       block.a = g + i / gemm_rows * g_stride;
       block.y = dh_of(p) + (this->reach + i) * width;
       gemm<T, BiasOf::column>(smaller<int64_t>(gemm_rows, n - i), block);
@@ -184,10 +246,25 @@ template <class T> struct GradientCell : GradientLayout<T> {
       while (r < rows && t < call.steps) {
         const int64_t m =
             smaller(smaller(rows - r, most_rows), ceil_div(call.steps - t, apart));
-        for (int64_t q = 0; q < width; q += vl) copy_rows(u, panel, t, m, q, out + r * width + q);
+        if (b.plan.multiplier == 1 && !b.plan.channels_first)
+          copy_wide(u.x.data + t * b.plan.channels + panel.channel, apart * b.plan.channels, m,
+                    panel.lanes, out + r * width);
+        else
+          for (int64_t q = 0; q < width_of(panel); q += vl)
+            copy_rows(u, panel, t, m, q, out + r * width + q);
         r += m, t += m * apart;
       }
       if (r < rows) memset(out + r * width, 0, (rows - r) * width * sizeof(T));
+    }
+  }
+
+  // m rows of `count` neighbouring channels.
+  void copy_wide(const T* in, int64_t stride, int64_t m, int64_t count, T* out) const {
+    for (int64_t r = 0; r < m; r++, in += stride, out += width) {
+      int64_t q = 0;
+      for (; q + vl <= count; q += vl) store(out + q, load(in + q));
+      for (; q < width; q += vl)
+        store(out + q, load_first(in + q, larger<int64_t>(count - q, 0)));
     }
   }
 
@@ -213,14 +290,15 @@ template <class T> struct GradientCell : GradientLayout<T> {
     }
   }
 
-  void depthwise_half(const Unit& u, int64_t p, int64_t a, int64_t n) const {
+  void depthwise_half(const Unit& u, int64_t p, const Panel& panel, int64_t a, int64_t n) const {
+    const int64_t vectors = width_of(panel) / vl;
     DepthwiseBlock<T> block{};
     block.phases = phases;
     block.full = this->taps / phases, block.rest = this->taps % phases;
     block.tap_stride = x_rows * width, block.step_stride = width;
     block.h_stride = h_stride;
     for (int64_t i = 0; i < n; i += outputs)
-      for (int64_t q = 0; q < width / vl; q++) {
+      for (int64_t q = 0; q < vectors; q++) {
         block.w = this->taps_in_order(p, q);
         block.x = x + i * width + q * vl;
         block.h = h + i / gemm_rows * h_stride + q * gemm_rows * vl;
@@ -233,7 +311,7 @@ template <class T> struct GradientCell : GradientLayout<T> {
       const int64_t last =
           smaller(this->taps, ceil_div(larger<int64_t>(call.steps - row, 0), d));
       if (first == 0 && last == this->taps) continue;
-      for (int64_t q = 0; q < width / vl; q++) {
+      for (int64_t q = 0; q < vectors; q++) {
         block.w = this->taps_in_order(p, q);
         block.x = x + i * width + q * vl;
         block.h = h + i / gemm_rows * h_stride + (q * gemm_rows + i % gemm_rows) * vl;
@@ -244,25 +322,28 @@ template <class T> struct GradientCell : GradientLayout<T> {
 
   // --- the gradients by the kernels ------------------------------------------------------------
 
-  void gradient_by_pointwise(int64_t p, int64_t n) const {
+  void gradient_by_pointwise(int64_t p, const Panel& panel, int64_t n, Ahead& next, int64_t lines) const {
     OuterBlock<T> block{};
     block.h_stride = h_stride, block.g_stride = g_stride;
     block.g = g, block.steps = n;
+    const int64_t burst =
+        lines * outer_rows / (width * ceil_div(filter_vectors, outer_vectors)) + 1;
     block.sum_stride = filter_vectors * vl;
-    for (int64_t k = 0; k < width; k += outer_rows) {
+    for (int64_t k = 0; k < width_of(panel); k += outer_rows) {
       block.h = h + k / vl * gemm_rows * vl + k % vl;
       block.sum = sums_of(p) + k * block.sum_stride;
-      outer<T>(filter_vectors, block);
+      outer<T>(filter_vectors, block, [&] { next.fetch(burst); });
     }
   }
 
-  void gradient_by_depthwise(const Unit& u, int64_t panel, int64_t a, int64_t n) const {
-    T* sums = sums_of(panel) + width * filter_vectors * vl;  // [taps][width], by their numbers
+  void gradient_by_depthwise(const Unit& u, int64_t index, const Panel& panel, int64_t a,
+                             int64_t n) const {
+    T* sums = sums_of(index) + width * filter_vectors * vl;  // [taps][width], by their numbers
     for (int64_t p = 0; p < phases; p++) {
       const int64_t t = input_step(u, p, a), taps = taps_of(p);
       const bool padded = t < 0 || t + (n + taps - 2) * input_apart() >= call.steps;
-      for (int64_t q = 0; q < width; q += vl) {
-        const T* own = dh_of(panel) + this->reach * width + q;
+      for (int64_t q = 0; q < width_of(panel); q += vl) {
+        const T* own = dh_of(index) + this->reach * width + q;
         TapsBlock<T> block{x + p * x_rows * width + q, own, width, n, nullptr, vl};
         for (int64_t i = 0; i < taps; i += outputs) {
           const int64_t m = smaller<int64_t>(outputs, taps - i);
@@ -320,7 +401,7 @@ template <class T> struct GradientCell : GradientLayout<T> {
         const int64_t m = smaller<int64_t>(outputs, end - i);
         const T* rows = dh_of(p) + (this->reach + i - a - (taps - 1)) * width;
         alignas(64) T sums[gemm_columns<T> * outputs];  // [width / vl][outputs][vl]
-        for (int64_t q = 0; q < width / vl; q++)
+        for (int64_t q = 0; q < width_of(panel) / vl; q++)
           input_sums(u, rows + q * vl, this->taps_backwards(p, q) + taps_before * vl, taps, i, m,
                      sums + q * outputs * vl);
         write_dx(u, panel, sums, m, t + i * apart);

@@ -50,8 +50,10 @@ template <class T, int vectors> static void outer_block(const OuterBlock<T>& o) 
 }
 
 // For `columns` vectors of g, cut as evenly as can be.
-template <class T> static void outer(int64_t columns, OuterBlock<T> o) {
+template <class T, class Then>
+SEPCONV_INLINE void outer(int64_t columns, OuterBlock<T> o, Then then) {
   while (columns > 0) {
+    then();
     const int64_t n = columns == 4 ? 2 : smaller<int64_t>(columns, outer_vectors);
     if (n == 3) outer_block<T, 3>(o);
     if (n == 2) outer_block<T, 2>(o);

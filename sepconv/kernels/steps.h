@@ -55,6 +55,11 @@ template <class T> struct Steps {
         }
       return;
     }
+    if (count == vl && !adds) {
+      for (int64_t r = 0; r < n; r++, first += apart * step, rows += row_stride)
+        store(first, load(rows));
+      return;
+    }
     for (int64_t r = 0; r < n; r++, first += apart * step, rows += row_stride)
       for (int64_t l = 0; l < count; l += vl) {
         const int64_t m = smaller(vl, count - l);
