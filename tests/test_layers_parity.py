@@ -13,15 +13,11 @@ from parity.bounds import UNIT
 
 from sepconv.layers import Layer
 
-# Not trained yet: its backward pass is being written in the core.
-WITHOUT_GRADIENTS: set[str] = set()
-
 MODES = [
     pytest.param(number, training, id=f"{case}-{'training' if training else 'inference'}")
     for number, case in enumerate(CALLED)
     for training in ((False, True) if case.training else (False,))
 ]
-TRAINED = [mode for mode in MODES if CALLED[mode.values[0]].layer not in WITHOUT_GRADIENTS]  # type: ignore[index]
 
 
 def listed(value: Any) -> list[NDArray[Any]]:
@@ -50,7 +46,7 @@ def test_outputs_are_those_of_keras(number: int, training: bool, dtype: str) -> 
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(("number", "training"), TRAINED)
+@pytest.mark.parametrize(("number", "training"), MODES)
 def test_gradients_are_those_of_keras(number: int, training: bool, dtype: str) -> None:
     case, expected = CALLED[number], keras_run_of(number, training)
     run = our_run(case, training, dtype)
@@ -72,7 +68,7 @@ def our_call(case: Case, training: bool, dtype: str) -> NDArray[Any]:
 
 @pytest.mark.parametrize(
     ("number", "training"),
-    [mode for mode in TRAINED if CALLED[mode.values[0]].smooth],  # type: ignore[index]
+    [mode for mode in MODES if CALLED[mode.values[0]].smooth],  # type: ignore[index]
 )
 def test_gradients_are_those_of_differences(number: int, training: bool) -> None:
     """d/dh of sum(dy * y(x + h*v, w + h*u)) for random v and u, by central differences."""
@@ -107,7 +103,7 @@ def test_gradients_are_those_of_differences(number: int, training: bool) -> None
     assert abs(near - by_gradient) <= abs(far - near) + rounded * size / h
 
 
-@pytest.mark.parametrize(("number", "training"), TRAINED)
+@pytest.mark.parametrize(("number", "training"), MODES)
 def test_pullback_may_be_called_again_after_weights_were_set(number: int, training: bool) -> None:
     case = CALLED[number]
     layer = ours(case)
@@ -126,7 +122,7 @@ def test_pullback_may_be_called_again_after_weights_were_set(number: int, traini
 
 
 @pytest.mark.parametrize("policy", ["float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("case", [c for c in CALLED if c.layer not in WITHOUT_GRADIENTS], ids=str)
+@pytest.mark.parametrize("case", CALLED, ids=str)
 def test_16_bit_layers_return_gradients_in_float32(case: Case, policy: str) -> None:
     layer = ours(case, dtype=policy)
     y, pullback = layer.vjp(case.inputs(), training=True)
@@ -138,7 +134,7 @@ def test_16_bit_layers_return_gradients_in_float32(case: Case, policy: str) -> N
 
 def test_all_layers_that_can_be_called_have_gradients() -> None:
     lacking = {case.layer for case in CALLED if type(ours(case)).call_vjp is Layer.call_vjp}
-    assert lacking <= WITHOUT_GRADIENTS
+    assert not lacking
 
 
 def test_run_of_keras_is_one_of_float64() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sepconv.arrays import kept_where
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError, shown
 from sepconv.layers.base import Layer
@@ -81,29 +82,28 @@ class _Dropping(Layer):
     def call_vjp(self, inputs: Array, training: bool) -> tuple[Array, Pull]:
         if not training or not self.rate:
             return inputs, lambda dy, input_gradient: (dy if input_gradient else None, {})
-        dropped = self._dropped(inputs.shape)
+        kept = self._kept(inputs.shape)
 
         def pull(dy: Array, input_gradient: bool) -> tuple[Array | None, Any]:
-            return (self._thinned(dy, dropped) if input_gradient else None), {}
+            return (self._thinned(dy, kept) if input_gradient else None), {}
 
-        return self._thinned(inputs, dropped), pull
+        return self._thinned(inputs, kept), pull
 
-    def _dropped(self, shape: tuple[int, ...]) -> Array:
-        """Draw which values of this call are dropped."""
+    def _kept(self, shape: tuple[int, ...]) -> Array:
+        """Draw which values of this call are kept; it broadcasts over `shape`."""
         noise_shape = self._noise_shape(shape)
         with self._lock:
             number, self._calls = self._calls, self._calls + 1
         generator = np.random.Generator(np.random.SFC64([self._seed, number]))
         # 32 random bits a value.
         bits = np.frombuffer(generator.bytes(4 * int(np.prod(noise_shape))), "<u4")
-        return np.broadcast_to((bits < self.rate * 2**32).reshape(noise_shape), shape)
+        return (bits >= self.rate * 2**32).reshape(noise_shape)
 
-    def _thinned(self, values: Array, dropped: Array) -> Array:
+    def _thinned(self, values: Array, kept: Array) -> Array:
         if self.rate == 1:
             return np.zeros_like(values)
-        kept = values / values.dtype.type(1 - self.rate)
-        np.copyto(kept, 0, where=dropped)  # not a product: what is dropped may be inf or NaN
-        return np.asarray(kept)
+        # Not a product with the mask: what is dropped may be inf or NaN.
+        return kept_where(np.asarray(values / values.dtype.type(1 - self.rate)), kept)
 
     def _noise_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         raise NotImplementedError

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sepconv.arrays import kept_where
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError
 from sepconv.layers.base import Layer
@@ -121,8 +122,8 @@ class MaxPooling1D(_Pooling):
             y_bsc, rest = self._by_time(y), self._by_time(dy.copy())
             for windows, steps in self._taps(x_btc.shape[1], y_bsc.shape[1]):
                 here = x_btc[:, steps] == y_bsc[:, windows]
-                dx_btc[:, steps] += np.where(here, rest[:, windows], 0)
-                np.copyto(rest[:, windows], 0, where=here)  # a later tap gets nothing
+                dx_btc[:, steps] += kept_where(rest[:, windows], here)
+                rest[:, windows] = kept_where(rest[:, windows], ~here)  # a later tap gets nothing
             return dx, {}
 
         return y, pull
