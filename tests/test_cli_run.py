@@ -14,6 +14,7 @@ import pytest
 import sepconv
 from sepconv import config
 from sepconv.cli import main, run as run_module
+from sepconv.models.costs import measured
 
 ROOT = Path(__file__).parent.parent
 NETWORK = """\
@@ -217,15 +218,13 @@ def test_show_counts_what_the_layers_have(folder: Path, capsys: pytest.CaptureFi
 
 
 def test_receptive_field_is_what_an_output_depends_on() -> None:
-    from sepconv.cli.show import measured
-
     layers = [
         sepconv.SeparableConv1D(1, 3, strides=2, use_bias=False),
         sepconv.SeparableConv1D(1, 4, dilation_rate=3, use_bias=False),
         sepconv.SeparableConv1D(1, 2, strides=3, use_bias=False),
     ]
-    (*_, last) = measured(iter(layers), (None, 100, 1))
     model = sepconv.Sequential([sepconv.Input((100, 1)), *layers])
+    (*_, last) = measured(model)
     model.set_weights([np.ones_like(w) for w in model.get_weights()])
     impulses = np.eye(100)[:, :, np.newaxis]
     seen = np.flatnonzero(model(impulses)[:, 0, 0])

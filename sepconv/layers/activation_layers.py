@@ -53,6 +53,14 @@ class _Activating(Layer):
     def _function(self) -> activations.Activation:
         raise NotImplementedError
 
+    @property
+    def elementwise(self) -> activations.Activation | None:
+        return self._function if self._function.elementwise else None
+
+    @property
+    def window(self) -> tuple[int, int]:
+        return (1, 1)
+
     def call(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """Return the activation of `inputs`."""
         return np.asarray(self._function(inputs)).astype(self._input_dtype, copy=False)
@@ -252,6 +260,13 @@ class PReLU(Layer):
         # A mixed policy rounds alpha to the compute dtype; the arithmetic is never 16-bit.
         (alpha,) = arrays
         return alpha.astype(self._input_dtype, copy=False).astype(self._working_dtype, copy=False)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        return (1, 1)
+
+    def macs(self, output_shape: Shape) -> int:
+        return 0  # alpha is no kernel
 
     def call(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """Return `inputs`, those below 0 times alpha."""

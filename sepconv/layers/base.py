@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sepconv import constraints, dtypes, initializers, regularizers
+from sepconv import activations, constraints, dtypes, initializers, regularizers
 from sepconv.arrays import float_dtype
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError, shown
@@ -280,6 +280,40 @@ class Layer(Operation):
         if self.input_spec is not None:
             self.input_spec.check(shape, self)
         return shape
+
+    # --- costs -----------------------------------------------------------------------------------
+
+    @property
+    def window(self) -> tuple[int, int] | None:
+        """Steps over time that one output step depends on, and steps from it to the next.
+
+        (1, 1) where each step stands for itself; None where that is not defined.
+        """
+        return None
+
+    def macs(self, output_shape: Shape) -> int | None:
+        """Return the multiply-adds with kernels for one sample of outputs; None is unknown."""
+        return None if any(variable.ndim > 1 for variable in self._variables) else 0
+
+    # --- what networks fold together in inference ------------------------------------------------
+
+    # Of a layer that computes in the core: how many of the last axes of its last kernel are the
+    # output channels. 0: nothing is folded into the layer.
+    FOLDED_AXES: ClassVar[int] = 0
+
+    @property
+    def affine_axis(self) -> int | None:
+        """The axis of the channels that the layer scales and moves in inference, or None."""
+        return None
+
+    def affine(self) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return scale and shift of each channel, in float64: the outputs are x * scale + shift."""
+        raise NotImplementedError(f"{type(self).__name__} must define `affine`")
+
+    @property
+    def elementwise(self) -> activations.Activation | None:
+        """The function that is all the layer does, value by value, or None."""
+        return None
 
     # --- what is derived from weights ----------------------------------------------------------
 

@@ -40,6 +40,10 @@ class Convolution(CoreLayer):
         super().check()
         check_steps(self.__dict__["strides"], self.__dict__["dilation_rate"])
 
+    @property
+    def window(self) -> tuple[int, int]:
+        return self._span, self._stride
+
     def output_channels(self, channels: int | None) -> int | None:
         """Return the output channels for `channels` of input; None is open."""
         raise NotImplementedError(f"{type(self).__name__} must define `output_channels`")

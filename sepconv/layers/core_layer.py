@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any, ClassVar
 
@@ -12,6 +13,7 @@ from sepconv.errors import ValidationError
 from sepconv.layers.base import Layer
 from sepconv.layers.gradients import Gradients, Pull
 from sepconv.layers.packed_kernels import Computation, CoreGradient, PackedKernels
+from sepconv.layers.rules import Shape
 
 
 class CoreLayer(Layer):
@@ -23,6 +25,8 @@ class CoreLayer(Layer):
 
     # The parts that have a regularizer, and the ranks of their tensors; None is any.
     RANKS: ClassVar[dict[str, int | None]] = {}
+
+    FOLDED_AXES: ClassVar[int] = 1
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -40,6 +44,13 @@ class CoreLayer(Layer):
                     f"`{part}_regularizer` cannot be {type(regularizer).__name__}: it takes "
                     f"tensors of rank {needed}, this one has rank {rank}; use L1, L2 or L1L2"
                 )
+
+    def macs(self, output_shape: Shape) -> int | None:
+        channels = getattr(self, "_channel_axis", -1) % len(output_shape)
+        places = [size for axis, size in enumerate(output_shape) if axis not in (0, channels)]
+        kernels = sum(weight.value.size for weight in self._variables if weight.ndim > 1)
+        known = [size for size in places if size is not None]
+        return math.prod(known) * kernels if len(known) == len(places) else None
 
     def _weight(self, part: str, shape: tuple[int, ...], name: str = "") -> Any:
         return self.add_weight(

@@ -102,6 +102,10 @@ class Dense(CoreLayer):
         super().__init__(*args, **kwargs)
         self.input_spec = InputSpec(min_ndim=2)
 
+    @property
+    def window(self) -> tuple[int, int]:
+        return (1, 1)
+
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of `input_shape`, of which only the last size must be known.
 

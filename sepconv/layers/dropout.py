@@ -75,6 +75,10 @@ class _Dropping(Layer):
         self._seed = int(np.random.SeedSequence().generate_state(1)[0]) if given is None else given
         self._calls = 0  # in training; each draws from a generator of its own
 
+    @property
+    def window(self) -> tuple[int, int]:
+        return (1, 1)
+
     def call(self, inputs: Array, training: bool = False) -> Array:
         """Return `inputs` themselves in inference; in training, with values dropped."""
         return self.call_vjp(inputs, training)[0]

@@ -119,6 +119,13 @@ class Embedding(Layer):
             )
         return np.ascontiguousarray(given, np.int64)
 
+    @property
+    def window(self) -> tuple[int, int]:
+        return (1, 1)
+
+    def macs(self, output_shape: Shape) -> int:
+        return 0  # rows are looked up
+
     def call(self, inputs: Array) -> Array:
         """Return the rows of `embeddings` that the inputs number."""
         (rows,) = self.packed()

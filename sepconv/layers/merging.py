@@ -64,6 +64,10 @@ class _Elementwise(_Merging):
         """Return what becomes of the fold of `count` inputs; it is linear."""
         return total
 
+    @property
+    def window(self) -> tuple[int, int]:
+        return (1, 1)
+
     def call(self, inputs: Sequence[Array]) -> Array:
         """Return the merged inputs, computed in at least float32."""
         return self.call_vjp(inputs, False)[0]

@@ -186,6 +186,19 @@ class BatchNormalization(_Normalising):
         )
         self.input_spec = InputSpec(ndim=len(shape), axes={self.axis: size[0]})
 
+    @property
+    def affine_axis(self) -> int:
+        return self.axis
+
+    def affine(self) -> tuple[Array, Array]:
+        values = {name: array.astype(np.float64) for name, array in self.packed().items()}
+        scale = values.get("gamma", 1) / np.sqrt(values["moving_variance"] + self.epsilon)
+        return scale, values.get("beta", 0) - values["moving_mean"] * scale
+
+    @property
+    def window(self) -> tuple[int, int]:
+        return (1, 1)
+
     def call(self, inputs: Array, training: bool = False) -> Array:
         """Return the normalised inputs; in training, move the moving statistics."""
         return self.call_vjp(inputs, training)[0]

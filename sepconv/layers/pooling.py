@@ -54,6 +54,10 @@ class _Pooling(Layer):
         self.input_spec = InputSpec(ndim=3)
         self._time_axis = 2 if self.data_format == "channels_first" else 1
 
+    @property
+    def window(self) -> tuple[int, int]:
+        return self.pool_size[0], self.strides[0]
+
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the shape with as many steps as there are windows.
 

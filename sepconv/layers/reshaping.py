@@ -252,6 +252,10 @@ class ZeroPadding1D(_OverTime):
         super().__init__(*args, **kwargs)
         self._axis = 2 if self.data_format == "channels_first" else 1
 
+    @property
+    def window(self) -> tuple[int, int]:
+        return (1, 1)
+
     def call(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """Return the padded inputs."""
         outputs = np.zeros(sizes(self.compute_output_shape(inputs.shape)), inputs.dtype)
@@ -287,6 +291,10 @@ class Cropping1D(_OverTime):
     cropping: Argument[int | Sequence[int], tuple[int, int]] = argument(
         Pair(), default=(1, 1), doc="Steps to take off at the two ends: one int for both, or two."
     )
+
+    @property
+    def window(self) -> tuple[int, int]:
+        return (1, 1)
 
     def call(self, inputs: NDArray[Any]) -> NDArray[Any]:
         """Return the inputs without the cropped steps."""

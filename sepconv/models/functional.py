@@ -34,6 +34,7 @@ class Functional(Network):
     Raises:
         ValidationError: an output that depends on something else, or a name that two layers have.
 
+    >>> import numpy as np
     >>> from sepconv import Input, SeparableConv1D
     >>> x = Input((10, 12), name="x")
     >>> h = SeparableConv1D(12, 3, padding="same", activation="relu")(x)
@@ -77,6 +78,9 @@ class Functional(Network):
 
     def _program(self) -> Program:
         return self._run
+
+    def _starts(self) -> list[SymbolicTensor]:
+        return self._ends
 
     def _arranged(self, inputs: Any) -> Any:
         return arranged(inputs, self._graph.inputs, self.name)

@@ -40,6 +40,10 @@ class Network(Trainer, Layer):
         """Return the values of the outputs in the structure that the network returns."""
         raise NotImplementedError
 
+    def _starts(self) -> list[SymbolicTensor]:
+        """Return the symbolic inputs, or none as long as nobody knows their shapes."""
+        raise NotImplementedError
+
     @property
     def layers(self) -> list[Layer]:
         """The layers, in the order of their weights."""
@@ -187,10 +191,21 @@ class Network(Trainer, Layer):
         save(self, path, example)
 
     def summary(self, print_fn: Callable[[str], object] = print, line_length: int = 88) -> None:
-        """Print a table of the layers, their output shapes and numbers of parameters."""
+        """Print a table of the layers: output shapes, parameters, MACs and receptive fields.
+
+        Arguments:
+            print_fn: called with the table as text.
+            line_length: columns at most.
+        """
         from sepconv.models.summary import rendered
 
         print_fn(rendered(self, line_length))
+
+    def plot(self, path: str | PathLike[str]) -> None:
+        """Draw the graph of the layers into an SVG file, whose name ends in .svg."""
+        from sepconv.models.plotting import plot
+
+        plot(self, path)
 
 
 def _array(x: Any) -> Any:

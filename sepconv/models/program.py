@@ -16,6 +16,7 @@ from sepconv.layers import losses
 from sepconv.layers.base import Layer
 from sepconv.layers.gradients import Gradients, Pull, Pullback, add_gradients
 from sepconv.layers.structure import flat, mapped, packed
+from sepconv.models.fusion import fused
 
 
 class Step(NamedTuple):
@@ -27,6 +28,7 @@ class Step(NamedTuple):
     kwargs: dict[str, Any]  # such as `training`
     again: bool  # whether an earlier step calls the same layer
     freed: tuple[int, ...]  # slots that nobody reads after this step
+    run: Callable[..., Any]  # the layer, or what stands for it and those behind it
 
 
 LayerCall = tuple[Layer, Any, Any, dict[str, Any]]  # the first four fields of a step
@@ -55,14 +57,16 @@ class Program:
             training: [_training(step, training) for step in told]
             for training in (None, False, True)
         }
+        # Steps of inference with layers folded together, once all of them are built.
+        self._fused: dict[bool | None, list[Step]] = {}
         self._size = 1 + max([*inputs, *outputs, *(s for step in told for s in flat(step.target))])
 
-    def through(self, values: Iterable[Any], training: bool | None, call: Call) -> list[Any]:
+    def through(self, values: Iterable[Any], steps: Iterable[Step], call: Call) -> list[Any]:
         """Return the values of the outputs when `call` makes each step's outputs."""
         slots: list[Any] = [None] * self._size
         for slot, value in zip(self.inputs, values, strict=True):
             slots[slot] = value
-        for step in self.steps[training]:
+        for step in steps:
             source, target = step.source, step.target
             x = slots[source] if type(source) is int else mapped(slots.__getitem__, source)
             y = call(step, x)
@@ -77,11 +81,19 @@ class Program:
 
     def run(self, arrays: Iterable[Any], training: bool | None) -> list[Any]:
         """Return the outputs for arrays; `training=None` leaves it to what each call was given."""
-        return self.through(arrays, training, _called)
+        steps = self._fused.get(training)
+        return self.through(arrays, self._quickest(training) if steps is None else steps, _called)
+
+    def _quickest(self, training: bool | None) -> list[Step]:
+        """Return the steps for calls on arrays."""
+        steps = self.steps[training]
+        if training or not all(step.layer.built for step in steps):
+            return steps
+        return self._fused.setdefault(training, fused(steps, self.outputs))
 
     def specs(self, tensors: Iterable[Any]) -> list[Any]:
         """Return the symbolic outputs for symbolic tensors, and record nothing."""
-        return self.through(tensors, None, lambda step, x: step.layer.symbolic_call(x))
+        return self.through(tensors, self.steps[None], lambda step, x: step.layer.symbolic_call(x))
 
     def vjp(self, arrays: Sequence[Any], training: bool) -> tuple[list[Any], Pull]:
         """Return the outputs and a function from their gradients to those of inputs and weights."""
@@ -94,7 +106,7 @@ class Program:
             pullbacks.append(pullback)
             return y
 
-        outputs = self.through(arrays, training, call)
+        outputs = self.through(arrays, self.steps[training], call)
         shapes = [(np.shape(x), getattr(x, "dtype", None)) for x in arrays]
 
         def pull(dys: list[Any], input_gradient: bool) -> tuple[Any, Gradients]:
@@ -145,8 +157,8 @@ class Program:
 def _called(step: Step, x: Any) -> Any:
     if step.again:
         with losses.kept(step.layer, True):
-            return step.layer(x, **step.kwargs)
-    return step.layer(x, **step.kwargs)
+            return step.run(x, **step.kwargs)
+    return step.run(x, **step.kwargs)
 
 
 def _with_uses(calls: list[LayerCall], outputs: set[int]) -> list[Step]:
@@ -162,7 +174,7 @@ def _with_uses(calls: list[LayerCall], outputs: set[int]) -> list[Step]:
     seen: set[int] = set()
     steps = []
     for (layer, source, target, kwargs), slots in zip(calls, freed, strict=True):
-        steps.append(Step(layer, source, target, kwargs, id(layer) in seen, tuple(slots)))
+        steps.append(Step(layer, source, target, kwargs, id(layer) in seen, tuple(slots), layer))
         seen.add(id(layer))
     return steps
 

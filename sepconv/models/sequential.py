@@ -158,6 +158,9 @@ class Sequential(Network):
             program = self._chain = Program(calls, [0], [len(calls)])
         return program
 
+    def _starts(self) -> list[SymbolicTensor]:
+        return [x.output for x in self._layers[:1] if isinstance(x, InputLayer)]
+
     def _arranged(self, inputs: Any) -> Any:
         return inputs if isinstance(inputs, (np.ndarray, SymbolicTensor)) else np.asarray(inputs)
 
@@ -217,7 +220,7 @@ class Sequential(Network):
         return model
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_outputs": None}
+        return {**super().__getstate__(), "_outputs": None, "_chain": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

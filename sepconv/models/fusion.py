@@ -1,0 +1,163 @@
+"""Fusion: in inference, what follows a convolution or Dense becomes part of it.
+
+A normalisation with fixed statistics is y * scale + shift, channel by channel, so it goes into
+the kernel and the bias; an elementwise activation goes into the core's epilogue. What is computed
+so differs from layer after layer by the rounding of the new kernel, once for each product.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sepconv.layers.base import Layer
+from sepconv.layers.deferral import values_to_come
+from sepconv.layers.locks import LayerLock
+from sepconv.layers.registry import registry
+from sepconv.layers.state import Packed
+from sepconv.layers.structure import flat
+
+if TYPE_CHECKING:
+    from sepconv.models.program import Step
+
+# Narrower ones round each layer's output, and a folded kernel, to 3 digits.
+POLICIES = ("float32", "float64")
+OF_WEIGHTS = ("_initializer", "_regularizer", "_constraint")  # arguments that a twin goes without
+
+
+def fused(steps: Sequence[Step], outputs: Sequence[int]) -> list[Step]:
+    """Return the steps of inference with each convolution and what can be folded into it as one.
+
+    The layers must be built. A tensor that anybody else reads is still computed.
+    """
+    readers = Counter(slot for step in steps for slot in flat(step.source))
+    alone = {step.source: step for step in steps if _is_slot(step.source)}
+    hidden = {slot for slot, count in readers.items() if count == 1} - set(outputs)
+    found: list[Step] = []
+    folded: set[int] = set()
+    for step in steps:
+        if _is_slot(step.target) and step.target in folded:
+            continue
+        chain = _chain(step, {slot: alone[slot] for slot in hidden & alone.keys()})
+        if len(chain) > 1:
+            folded.update(part.target for part in chain[1:])
+            freed = tuple(slot for part in chain for slot in part.freed)
+            run = Folded([part.layer for part in chain])
+            step = step._replace(run=run, kwargs={}, target=chain[-1].target, freed=freed)
+        found.append(step)
+    return found
+
+
+def _chain(step: Step, readers: dict[int, Step]) -> list[Step]:
+    """Return the step and those behind it that can be folded into it."""
+    chain = [step]
+    if not _can_take(step):
+        return chain
+    for suits in (_is_normalisation, _is_activation):
+        behind = readers.get(chain[-1].target)
+        if behind is not None and _is_plain(behind, step.layer) and suits(behind.layer, step.layer):
+            chain.append(behind)
+    return chain
+
+
+def _can_take(step: Step) -> bool:
+    layer = step.layer
+    if not layer.FOLDED_AXES or not _is_slot(step.target) or not _is_plain(step, layer):
+        return False
+    activation = layer.__dict__["activation"]
+    return bool(activation.elementwise and activation.core_name == "linear")
+
+
+def _is_plain(step: Step, first: Layer) -> bool:
+    """Tell whether a step does what its class does in inference, and no more."""
+    layer = step.layer
+    return (
+        registry.is_builtin(type(layer))
+        and layer._activity_regularizer is None
+        and layer.dtype_policy.name == first.dtype_policy.name
+        and layer.dtype_policy.name in POLICIES
+        and not any(step.kwargs.values())
+    )
+
+
+def _is_normalisation(layer: Layer, first: Layer) -> bool:
+    """Tell whether a layer scales and moves the channels of what `first` returns."""
+    axis = layer.affine_axis
+    if axis is None or layer.input_spec is None or layer.input_spec.ndim is None:
+        return False
+    ndim = layer.input_spec.ndim
+    return axis % ndim == getattr(first, "_channel_axis", -1) % ndim
+
+
+def _is_activation(layer: Layer, first: Layer) -> bool:
+    function = layer.elementwise
+    return function is not None and function.elementwise
+
+
+def _is_slot(slots: Any) -> bool:
+    return type(slots) is int
+
+
+class Folded:
+    """A convolution, perhaps a normalisation, perhaps an activation: as one call.
+
+    It is a layer of the convolution's class with other weights, made anew whenever one of the
+    weights behind it is set.
+    """
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.layers = list(layers)
+        self.first, *behind = layers
+        self.normalisations = [layer for layer in behind if layer.affine_axis is not None]
+        functions = [layer.elementwise for layer in behind if layer.elementwise is not None]
+        self.activation = functions[0] if functions else "linear"
+        self._lock = LayerLock()
+        self._held: Packed | None = None
+
+    def __call__(self, x: Any) -> Any:
+        held = self._held
+        if held is None or not held.is_current():
+            held = self._fold()
+        if held.result is not None:
+            return held.result(x)
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def _fold(self) -> Packed:
+        with self._lock, ExitStack() as stack:
+            for layer in self.layers:  # so no `set_weights` is half done
+                stack.enter_context(layer._lock)
+            variables = [v for layer in self.layers for v in layer._variables]
+            sources = tuple((variable, variable.value) for variable in variables)
+            self._held = Packed(sources, self._twin())
+            return self._held
+
+    def _twin(self) -> Layer | None:
+        """Return the convolution with the others folded in; None where that is not finite."""
+        kernels = [v.value for v in self.first._variables if v.name != "bias"]
+        bias = [v.value for v in self.first._variables if v.name == "bias"]
+        for layer in self.normalisations:
+            scale, shift = layer.affine()
+            last = kernels[-1]
+            by_channel = scale.reshape(last.shape[-self.first.FOLDED_AXES :])
+            with np.errstate(over="ignore", invalid="ignore"):
+                kernels[-1] = (last * by_channel).astype(last.dtype)
+                bias = [((bias[0] if bias else 0) * scale + shift).astype(last.dtype)]
+        weights = [*kernels, *bias]
+        if self.normalisations and not all(np.isfinite(w).all() for w in (kernels[-1], *bias)):
+            return None
+        layer = self.first
+        arguments = {
+            name: layer.__dict__[name] for name in layer.arguments if not name.endswith(OF_WEIGHTS)
+        }
+        arguments |= {"dtype": layer.dtype_policy, "activation": self.activation}
+        twin = type(layer)(**arguments | {"use_bias": bool(bias)})
+        with values_to_come():
+            twin.build(layer._build_shape)
+        twin.set_weights(weights)
+        return twin
