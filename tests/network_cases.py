@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -19,6 +20,21 @@ KERAS: Any = SimpleNamespace(
     Model=keras.Model,
     Sequential=keras.Sequential,
 )
+
+
+class Given:
+    """A library whose layers, or those of one class, get arguments more."""
+
+    def __init__(self, library: Any, only: str = "", **arguments: Any) -> None:
+        self.library, self.only, self.arguments = library, only, arguments
+
+    def __getattr__(self, name: str) -> Any:
+        made = getattr(self.library, name)
+        if name in ("Model", "Sequential") or self.only not in ("", name):
+            return made
+        return functools.partial(made, **self.arguments)
+
+
 Build = Callable[[Any], Any]
 SHAPE = (10, 6)
 
@@ -58,7 +74,7 @@ def dicts(k: Any) -> Any:
 
 def shared(k: Any) -> Any:
     x = k.Input(SHAPE, name="x")
-    layer = k.SeparableConv1D(6, 3, padding="same", activation="tanh", name="shared")
+    layer = k.SeparableConv1D(6, 3, padding="same", activation="softplus", name="shared")
     return k.Model(x, layer(layer(layer(x))), name="net")
 
 
@@ -104,6 +120,40 @@ def passed_through(k: Any) -> Any:
     return k.Model(x, [x, k.SeparableConv1D(3, 2, name="c")(x)], name="net")
 
 
+def residual(k: Any) -> Any:
+    x = h = k.Input(SHAPE, name="x")
+    for number in range(2):
+        y = k.SeparableConv1D(6, 3, padding="same", name=f"conv{number}")(h)
+        y = k.Activation("relu", name=f"relu{number}")(
+            k.BatchNormalization(name=f"norm{number}")(y)
+        )
+        h = k.Add(name=f"add{number}")([h, y])
+    return k.Model(x, k.GlobalAveragePooling1D(name="mean")(h), name="net")
+
+
+def merged(k: Any) -> Any:
+    a, b = k.Input(SHAPE, name="a"), k.Input(SHAPE, name="b")
+    shared = k.SeparableConv1D(4, 3, activation="softplus", name="shared")
+    sides = [shared(a), shared(b)]
+    both = k.Concatenate(name="both")(sides)
+    product = k.Multiply(name="product")(sides)
+    head = k.SeparableConv1D(8, 2, padding="same", name="head")(both)
+    return k.Model([a, b], [k.Subtract(name="gap")([head, both]), product], name="net")
+
+
+def one_tensor_often(k: Any) -> Any:
+    x = k.Input(SHAPE, name="x")
+    h = k.Multiply(name="square")([x, x])
+    y = k.SeparableConv1D(6, 3, padding="same", name="c")(h)
+    return k.Model(x, [k.Add(name="sum")([h, y, h]), h], name="net")
+
+
+def with_training(k: Any) -> Any:
+    x = k.Input(SHAPE, name="x")
+    norm = k.BatchNormalization(name="norm")
+    return k.Model(x, [norm(x, training=False), norm(k.ReLU(name="relu")(x))], name="net")
+
+
 GRAPHS: list[Build] = [
     chain,
     listed,
@@ -117,6 +167,10 @@ GRAPHS: list[Build] = [
     functional_in_sequential,
     unread_input,
     passed_through,
+    residual,
+    merged,
+    one_tensor_often,
+    with_training,
 ]
 
 
@@ -124,7 +178,7 @@ def twins(build: Build, seed: int = 0) -> tuple[Any, Any]:
     """Return the network of sepconv and that of Keras, with the same weights."""
     ours, theirs = build(SEPCONV), build(KERAS)
     rng = np.random.default_rng(seed)
-    weights = [rng.normal(size=w.shape).astype(np.float32) for w in ours.weights]
+    weights = [rng.uniform(0.2, 1, w.shape).astype(np.float32) for w in ours.weights]
     ours.set_weights(weights)
     theirs.set_weights(weights)
     return ours, theirs
@@ -157,8 +211,10 @@ def said(config: Any) -> Any:
     if not isinstance(config, dict):
         return config
     kept = {key: said(value) for key, value in config.items() if key != "compile_config"}
-    if kept.get("build_config") == {"input_shape": None}:
-        del kept["build_config"]
+    # Which are built from the start in Keras, so their configs name no shape.
+    built = config.get("class_name") in ("Activation", "GlobalAveragePooling1D", "ReLU")
+    if kept.get("build_config") == {"input_shape": None} or built:
+        kept.pop("build_config", None)
     if "kwargs" in kept:
         kept["kwargs"] = {key: x for key, x in kept["kwargs"].items() if x is not None}
     return kept

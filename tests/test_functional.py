@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import copy
-import functools
 import pickle
 import tracemalloc
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from keras_oracle import keras
-from network_cases import GRAPHS, KERAS, SEPCONV, SHAPE, Build, inputs_for, twins
+from network_cases import GRAPHS, KERAS, SEPCONV, SHAPE, Build, Given, inputs_for, twins
 
 from sepconv import Functional, Input, Model, SeparableConv1D, Sequential, UpSampling1D
 from sepconv.errors import InputTypeError, ValidationError
@@ -79,18 +77,13 @@ def test_layers_weights_and_shapes_are_those_of_keras(build: Build) -> None:
 def test_losses_are_those_of_keras(build: Build) -> None:
     def penalised(k: Any) -> Any:
         penalty = {"bias_regularizer": "l2", "activity_regularizer": "l1"}
-        layer = functools.partial(k.SeparableConv1D, **penalty)
-        return build(SimpleNamespace(**{**vars(_names(k)), "SeparableConv1D": layer}))
+        return build(Given(k, "SeparableConv1D", **penalty))
 
     ours, theirs = twins(penalised)
     x = inputs_for(ours)
     ours(x)
     theirs(x)
     assert np.allclose(sum(ours.losses), sum(map(np.asarray, theirs.losses)), rtol=1e-4)
-
-
-def _names(k: Any) -> SimpleNamespace:
-    return SimpleNamespace(Input=k.Input, Model=k.Model, Sequential=k.Sequential)
 
 
 def refusal(act: Any) -> str:
