@@ -153,6 +153,26 @@ NETWORKS.update(
             L.ZeroPadding1D(2), separable(), L.Cropping1D((1, 2)), L.UpSampling1D(2),
             L.Permute((2, 1)), L.Reshape((-1, 5)), separable(), L.Flatten(),
         ),
+        "dense": lambda: stack(
+            separable(), L.GlobalAveragePooling1D(), L.Dense(7, activation="relu"),
+            L.Dense(3, use_bias=False, kernel_regularizer="l1"),
+        ),
+        "dense_over_time": lambda: stack(L.Dense(5, activation="softmax"), separable()),
+        "conv": lambda: stack(
+            L.Conv1D(4, 3, activation="relu"), L.Conv1D(6, 3, strides=2, padding="same"),
+            L.Conv1D(6, 3, dilation_rate=2, groups=2), L.Conv1D(2, 2, padding="causal"),
+        ),
+        "conv_first": lambda: stack(
+            L.Conv1D(4, 3, data_format="channels_first"),
+            L.DepthwiseConv1D(3, data_format="channels_first"), shape=(6, 20),
+        ),
+        "depthwise": lambda: stack(
+            L.DepthwiseConv1D(3, depth_multiplier=2, padding="same", activation="gelu"),
+            L.DepthwiseConv1D(2, strides=2, depthwise_constraint="non_neg", use_bias=False),
+        ),
+        "conv_bfloat16": lambda: stack(
+            L.Conv1D(4, 3, dtype="bfloat16"), L.Dense(3, dtype="bfloat16")
+        ),
         "batch_norm": lambda: stack(separable(), L.BatchNormalization(), L.ReLU(), separable()),
         "batch_norm_first": lambda: stack(
             separable(data_format="channels_first"), L.BatchNormalization(1, scale=False),

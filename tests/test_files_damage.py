@@ -20,7 +20,7 @@ from sepconv.errors import SepconvError, WeightsError
 
 MODELS = [".keras", ".safetensors"]
 FORMATS = [".npz", ".weights.h5", *MODELS]
-FLIPS = int(os.environ.get("SEPCONV_FUZZ", "10000"))
+FLIPS = int(os.environ.get("SEPCONV_FUZZ", "100"))  # 10,000 with `make fuzz`
 X = np.random.default_rng(0).normal(size=(2, 10, 6)).astype("float32")
 
 
@@ -101,9 +101,7 @@ def test_flipped_bit_is_noticed_or_changes_nothing(suffix: str, tmp_path: Path) 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("suffix", FORMATS)
-def test_ten_thousand_flipped_bits_are_noticed_or_change_nothing(
-    suffix: str, tmp_path: Path
-) -> None:
+def test_many_flipped_bits_are_noticed_or_change_nothing(suffix: str, tmp_path: Path) -> None:
     for what, data in flips(suffix, FLIPS, 2):
         assert_refused_or_harmless(data, tmp_path / f"m{suffix}", what)
 

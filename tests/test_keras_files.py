@@ -9,12 +9,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from keras_files import NETWORKS, example, outputs, separable, stack, trained, with_values
 from keras_oracle import keras
 
 import sepconv
+from sepconv.config.opening import opened
 from sepconv.errors import ConfigError, WeightsError
 
 EPSILON = {"float64": 2.0**-52, "bfloat16": 2.0**-7, "float16": 2.0**-10}
@@ -130,8 +132,6 @@ def test_what_an_optimizer_and_metrics_left_is_ignored(tmp_path: Path) -> None:
 
 
 def test_weights_in_the_groups_of_keras_2_13_are_found(tmp_path: Path) -> None:
-    import h5py
-
     theirs = with_values(stack(separable(), keras.Sequential([separable()])))
     theirs.save_weights(tmp_path / "new.weights.h5")
     with (
@@ -148,6 +148,47 @@ def test_weights_in_the_groups_of_keras_2_13_are_found(tmp_path: Path) -> None:
     (tmp_path / "model.json").write_text(theirs.to_json())
     ours = sepconv.load(tmp_path / "model.json", weights=tmp_path / "old.weights.h5")
     assert_same_weights(ours, theirs)
+
+
+def test_whole_model_of_keras_2_is_read_and_what_is_dropped_is_noted(tmp_path: Path) -> None:
+    """As TensorFlow 2.12 wrote it: texts of fixed length, `:0` behind names, a Policy as dtype."""
+    policy = {"class_name": "Policy", "config": {"name": "mixed_float16"}}
+    layer = {
+        **{"name": "front", "trainable": True, "batch_input_shape": [None, 20, 6]},
+        **{"dtype": policy, "filters": 4, "kernel_size": [3], "groups": 1, "padding": "same"},
+        **{"kernel_initializer": {"class_name": "GlorotUniform", "config": {"seed": None}}},
+    }
+    inner = {"class_name": "SeparableConv1D", "config": layer}
+    config = {"name": "old", "layers": [inner]}
+    rng = np.random.default_rng(0)
+    weights = {
+        f"front/{name}:0": rng.normal(size=shape).astype("float32")
+        for name, shape in (
+            ("depthwise_kernel", (3, 6, 1)), ("pointwise_kernel", (1, 6, 4)), ("bias", (4,))
+        )
+    }  # fmt: skip
+    path = tmp_path / "old.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs["keras_version"] = b"2.12.0"
+        file.attrs["model_config"] = json.dumps(
+            {"class_name": "Sequential", "config": config, "keras_version": "2.12.0"}
+        ).encode()
+        file.attrs["training_config"] = b"{}"
+        group = file.create_group("model_weights")
+        group.attrs["layer_names"] = [b"front"]
+        front = group.create_group("front")
+        front.attrs["weight_names"] = np.array([name.encode() for name in weights])
+        for name, value in weights.items():
+            front.create_dataset(name, data=value)
+        file.create_group("optimizer_weights")["iter:0"] = np.int64(3)
+    ours, notes = opened(path)
+    told = "; ".join(note.message for note in notes)
+    assert "`keras_version` is no part of a config and dropped" in told
+    assert "dropped keys of Keras 2 from the config: groups, kernel_initializer" in told
+    assert ours.name == "old"
+    assert ours.layers[0].dtype_policy.name == "mixed_float16"
+    for weight, value in zip(ours.get_weights(), weights.values(), strict=True):
+        assert (weight == value).all()
 
 
 @keras.saving.register_keras_serializable("test_keras_files")

@@ -127,6 +127,7 @@ def _unshared(node: Node) -> Node:
     """Return a config without Keras's marks on objects that several layers hold.
 
     They are dtype policies, initializers and the like; a layer that stands twice goes by its name.
+    A policy has the name that Keras 3 gave its class.
     """
     if isinstance(node, Items):
         return replace(node, items=[_unshared(item) for item in node.items])
@@ -138,6 +139,10 @@ def _unshared(node: Node) -> Node:
         for key, entry in node.entries.items()
         if key not in marked
     }
+    name = node.get("class_name")
+    if isinstance(name, Scalar) and name.value == "Policy":
+        policy = Scalar(name.span, "DTypePolicy")
+        entries["class_name"] = Entry(entries["class_name"].key, policy)
     return replace(node, entries=entries)
 
 
