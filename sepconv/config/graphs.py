@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from sepconv.config.findings import Findings
 from sepconv.config.kinds import LAYERS
@@ -208,10 +208,11 @@ class _Reader:
                 self.tensors(item, (*path, "args", step)) for step, item in enumerate(args.items)
             ]
         if isinstance(kwargs, Table):
-            call.kwargs = {
+            found = {
                 str(key): self.tensors(item, (*path, "kwargs", key))
                 for key, item in children(kwargs)
             }
+            call.kwargs = {key: arg for key, arg in found.items() if not is_idle(key, arg)}
         return call
 
     def tensors(self, node: Node, path: Path) -> Inputs:
@@ -244,6 +245,11 @@ class _Reader:
             call, output = (int(n) if type(n) is int else 0 for n in [*numbers, 0, 0][:2])
             return Ref(name, first.span, path, call, output)
         return [self.history(item, (*path, step)) for step, item in enumerate(node.items)]
+
+
+def is_idle(key: str, value: Any) -> bool:
+    """Tell whether an argument of a call says what is so without it; Keras writes those, too."""
+    return value is None or (key == "training" and value is False)
 
 
 def nested(network: Spec) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sepconv.config.forms import same_class
+from sepconv.config.graphs import is_idle
 from sepconv.config.keras_form import unique_name
 from sepconv.config.kinds import LAYERS, NETWORKS, class_names, declared, names, object_kind
 from sepconv.declaration import Argument
@@ -195,7 +196,7 @@ class _Names:
         """Return the name or names that reach a layer in a call; None if there is more to it."""
         if not isinstance(node, Mapping) or len(node["args"]) != 1:
             return None
-        if any(value is not None for value in node["kwargs"].values()):
+        if not all(is_idle(key, value) for key, value in node["kwargs"].items()):
             return None
         (given,) = node["args"]
         if isinstance(given, (list, tuple)):
