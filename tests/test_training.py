@@ -15,13 +15,14 @@ import pytest
 from keras_oracle import keras
 from toys import Linear, spirals
 
+import sepconv
 from sepconv import Input, Sequential
 from sepconv.errors import InputTypeError, TrainingError, ValidationError
 from sepconv.layers import Activation, GlobalAveragePooling1D
 from sepconv.training import callbacks, losses, metrics, optimizers, seeded
 
 EPOCHS, BATCH = 75, 32  # of 120 samples: 300 steps
-PENALISED = {"kernel_regularizer": "l2", "kernel_constraint": "max_norm"}
+LOSS = "sparse_categorical_crossentropy"
 
 
 def network(last: str = "softmax", dtype: str = "float32", **first: Any) -> Any:
@@ -60,20 +61,38 @@ OPTIMIZERS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+def separable(home: Any, dtype: str, penalised: bool) -> Any:
+    """Return a network of this module's layers, sepconv's or Keras's."""
+    layers = home.layers
+    front: dict[str, Any] = {"padding": "same", "activation": "tanh", "dtype": dtype}
+    back: dict[str, Any] = {"dtype": dtype}
+    if penalised:
+        front |= {"depthwise_regularizer": "l2", "activity_regularizer": "l2"}
+        front |= {"pointwise_constraint": "min_max_norm"}
+        back |= {"pointwise_regularizer": "l1", "bias_constraint": "non_neg"}
+    return home.Sequential(
+        [
+            home.Input((4, 3)),
+            layers.SeparableConv1D(16, 3, **front),
+            layers.SeparableConv1D(3, 1, **back),
+            layers.GlobalAveragePooling1D(dtype=dtype),
+            layers.Activation("softmax", dtype=dtype),
+        ]
+    )
+
+
 @pytest.mark.parametrize(("name", "config"), OPTIMIZERS)
 def test_300_steps_follow_keras(name: str, config: dict[str, Any]) -> None:
     x, y = spirals()
-    penalised = {**PENALISED, "activity_regularizer": "l2"} if name in ("SGD", "Adam") else {}
-    ours, exact = network(**penalised), network(dtype="float64", **penalised)
-    exact.set_weights(ours.get_weights())
-    theirs = keras_network(ours, **penalised)
+    penalised = name in ("SGD", "Adam")
+    ours, exact = (separable(sepconv, dtype, penalised) for dtype in ("float32", "float64"))
+    theirs = separable(keras, "float32", penalised)
+    first = ours.get_weights()
     logs = []
     for model, home in ((ours, optimizers), (exact, optimizers), (theirs, keras.optimizers)):
-        model.compile(
-            getattr(home, name)(**config), "sparse_categorical_crossentropy", None, ["acc"]
-        )
-        found = model.fit(x, y, BATCH, EPOCHS, verbose=0, shuffle=False)
-        logs.append(found.history)
+        model.set_weights(first)
+        model.compile(getattr(home, name)(**config), LOSS, None, ["acc"])
+        logs.append(model.fit(x, y, BATCH, EPOCHS, verbose=0, shuffle=False).history)
     own, wanted, kerass = (np.array(log["loss"]) for log in logs)
     assert wanted[-1] < 0.9 * wanted[0]
     # Training amplifies roundings; how much is seen in Keras's own distance from the exact run.
@@ -124,7 +143,7 @@ def test_train_on_batch_returns_what_keras_returns() -> None:
     ours = network()
     theirs = keras_network(ours)
     for model in (ours, theirs):
-        model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.compile("sgd", LOSS, metrics=["accuracy"])
     for _ in range(3):
         mine = ours.train_on_batch(x, y, class_weight={1: 2.0})
         others = theirs.train_on_batch(x, y, class_weight={1: 2.0})
@@ -160,10 +179,36 @@ def test_same_seed_gives_the_same_bits() -> None:
     weights = []
     for seed in (7, 7, 8):
         model = network()
-        model.compile("adam", "sparse_categorical_crossentropy")
+        model.compile("adam", LOSS)
         model.fit(x, y, BATCH, 3, verbose=0, seed=seed)
         weights.append([w.tobytes() for w in model.get_weights()])
     assert weights[0] == weights[1] != weights[2]
+
+
+def test_threads_change_no_bit() -> None:
+    x, y = spirals()
+    wide = np.repeat(x, 50, axis=1)  # enough steps for several jobs
+    before = sepconv.get_num_threads()
+    weights = []
+    for threads in (1, 2, 3):
+        sepconv.set_num_threads(threads)
+        model = seeded(
+            Sequential(
+                [
+                    Input((200, 3)),
+                    sepconv.SeparableConv1D(32, 9, activation="relu"),
+                    sepconv.SeparableConv1D(3, 5),
+                    GlobalAveragePooling1D(),
+                    Activation("softmax"),
+                ]
+            ),
+            seed=4,
+        )
+        model.compile("adam", LOSS)
+        model.fit(wide, y, BATCH, 2, verbose=0, seed=4)
+        weights.append([w.tobytes() for w in model.get_weights()])
+    sepconv.set_num_threads(before)
+    assert weights[0] == weights[1] == weights[2]
 
 
 def test_seeded_gives_every_unseeded_initializer_a_seed() -> None:
@@ -189,7 +234,7 @@ def test_seeded_gives_every_unseeded_initializer_a_seed() -> None:
 def test_copy_goes_on_with_its_own_optimizer() -> None:
     x, y = spirals()
     model = network()
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile("adam", LOSS, metrics=["accuracy"])
     model.fit(x, y, verbose=0, seed=1)
     others = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
     for one in (model, *others):
@@ -202,7 +247,7 @@ def test_copy_goes_on_with_its_own_optimizer() -> None:
 def test_concurrent_calls_see_weights_of_one_step() -> None:
     x, y = spirals(64)
     model = network()
-    model.compile(optimizers.SGD(0.5), "sparse_categorical_crossentropy")
+    model.compile(optimizers.SGD(0.5), LOSS)
     weights = [[w.copy() for w in model.get_weights()]]
     done = threading.Event()
     seen: list[Any] = []
@@ -231,7 +276,7 @@ def test_loss_that_is_no_number_is_told_and_updates_nothing() -> None:
     bad = x.copy()
     bad[100, 0, 0] = np.nan
     model = network()
-    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.compile("sgd", LOSS)
     model.fit(x, y, verbose=0)
     with pytest.raises(TrainingError, match=r"the loss is nan in epoch 1, batch 4: x holds values"):
         model.fit(bad, y, verbose=0, shuffle=False)
@@ -253,7 +298,7 @@ def ctrl_c() -> Iterator[None]:
 def test_ctrl_c_leaves_the_weights_of_a_whole_step() -> None:
     x, y = spirals()
     model = network()
-    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.compile("sgd", LOSS)
     seen: list[Any] = []
 
     class Press(callbacks.Callback):
@@ -332,7 +377,7 @@ def test_several_outputs_have_losses_of_their_own() -> None:
 def test_bad_data_is_refused_with_the_way_out(arguments: dict[str, Any], told: str) -> None:
     x, y = spirals(12)
     model = network()
-    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.compile("sgd", LOSS)
     before = model.get_weights()
     with pytest.raises(ValidationError) as error:
         model.fit(**{"x": x, "y": y, "verbose": 0, **arguments})
@@ -343,7 +388,7 @@ def test_bad_data_is_refused_with_the_way_out(arguments: dict[str, Any], told: s
 def test_data_of_other_kinds_is_refused() -> None:
     x = spirals(12)[0]
     model = network()
-    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.compile("sgd", LOSS)
     with pytest.raises(InputTypeError, match="`y` must hold numbers"):
         model.fit(x, ["a"] * 12, verbose=0)
 
@@ -369,7 +414,7 @@ def test_training_needs_compile_and_weights() -> None:
         network().fit(x, y)
     model = network()
     model.trainable = False
-    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.compile("sgd", LOSS)
     with pytest.raises(ValidationError, match="has no trainable weights: there is nothing to fit"):
         model.fit(x, y, verbose=0)
     model.trainable = True
@@ -380,7 +425,7 @@ def test_frozen_layer_keeps_its_weights() -> None:
     x, y = spirals(12)
     model = network()
     model.layers[0].trainable = False
-    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.compile("sgd", LOSS)
     before = model.get_weights()
     model.fit(x, y, verbose=0)
     moved = [not (a == b).all() for a, b in zip(before, model.get_weights(), strict=True)]
@@ -390,7 +435,7 @@ def test_frozen_layer_keeps_its_weights() -> None:
 def test_lines_tell_the_logs_and_verbose_0_tells_nothing(capsys: Any) -> None:
     x, y = spirals(12)
     model = network()
-    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile("sgd", LOSS, metrics=["accuracy"])
     model.fit(x, y, verbose=0)
     assert capsys.readouterr().out == ""
     model.fit(x, y, epochs=2, validation_split=0.5)
@@ -411,8 +456,6 @@ def test_outputs_of_a_functional_network_have_the_logs_of_keras() -> None:
         arm = home.layers.Activation("softmax", name="arm")(dense(3)(pooled))
         place = dense(3, name="place")(pooled)
         return home.Model(inputs, [arm, place])
-
-    import sepconv
 
     ours, theirs = made(sepconv, Linear), made(keras, keras.layers.Dense)
     theirs.set_weights(ours.get_weights())
@@ -447,7 +490,7 @@ def test_bar_is_taken_off_the_terminal(monkeypatch: Any, capsys: Any) -> None:
         monkeypatch.setattr(Progress, name, counted)
     x, y = spirals(12)
     model = network()
-    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.compile("sgd", LOSS)
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     model.fit(x, y, epochs=2, verbose=1)
     assert capsys.readouterr().out.count(" - loss: ") == 2
