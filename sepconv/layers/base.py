@@ -363,6 +363,8 @@ class Layer(Operation):
     @property
     def weights(self) -> list[Variable]:
         """All weights: the trainable ones, the others, then those of the layers within."""
+        if not self._layers:
+            return self._variables.copy()
         inner = (variable for layer in self._layers for variable in layer.weights)
         every = (*self._variables, *inner)
         return list({id(variable): variable for variable in every}.values())
