@@ -69,14 +69,13 @@ def separable(home: Any, dtype: str, penalised: bool) -> Any:
     if penalised:
         front |= {"depthwise_regularizer": "l2", "activity_regularizer": "l2"}
         front |= {"pointwise_constraint": "min_max_norm"}
-        back |= {"pointwise_regularizer": "l1", "bias_constraint": "non_neg"}
+        back |= {"kernel_regularizer": "l2", "bias_constraint": "non_neg"}
     return home.Sequential(
         [
             home.Input((4, 3)),
             layers.SeparableConv1D(16, 3, **front),
-            layers.SeparableConv1D(3, 1, **back),
             layers.GlobalAveragePooling1D(dtype=dtype),
-            layers.Activation("softmax", dtype=dtype),
+            layers.Dense(3, activation="softmax", **back),
         ]
     )
 
@@ -87,7 +86,7 @@ def test_300_steps_follow_keras(name: str, config: dict[str, Any]) -> None:
     penalised = name in ("SGD", "Adam")
     ours, exact = (separable(sepconv, dtype, penalised) for dtype in ("float32", "float64"))
     theirs = separable(keras, "float32", penalised)
-    first = ours.get_weights()
+    first = seeded(ours, seed=2).get_weights()
     logs = []
     for model, home in ((ours, optimizers), (exact, optimizers), (theirs, keras.optimizers)):
         model.set_weights(first)
