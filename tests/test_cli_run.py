@@ -247,7 +247,12 @@ def test_examples_are_shown_and_run(path: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    shapes = {"ecg": (2, 12, 5000), "keyword_spotting": (2, 98, 40), "speech": (2, 29, 12)}
+    shapes = {
+        "ecg": (2, 12, 5000),
+        "keyword_spotting": (2, 98, 40),
+        "keyword_residual": (2, 98, 40),
+        "speech": (2, 29, 12),
+    }
     shape = shapes.get(path.stem, (2, 20, 8))
     np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal(shape))
     assert "receptive field" in command(

@@ -130,8 +130,9 @@ class _Reader:
     def __init__(self, network: Spec, findings: Findings) -> None:
         self.layers = network.layers
         self.findings = findings
-        inputs = network.arguments.get("inputs")
-        self.has_inputs = inputs is None or not findings.spoils(inputs.path)
+        self.inputs = [layer for layer in network.layers if layer.name == "InputLayer"]
+        given = network.arguments.get("inputs")
+        self.has_inputs = given is None or not findings.spoils(given.path)
         self.nested = nested(network)
 
     def read_calls(self, index: int, node: Node) -> None:
@@ -158,7 +159,7 @@ class _Reader:
         """Return what a layer without `from` gets: the layer above, or the only input."""
         layer = self.layers[index]
         above = self.layers[index - 1] if index else None
-        inputs = [layer for layer in self.layers if layer.name == "InputLayer"]
+        inputs = self.inputs
         if above is not None and (above.name != "InputLayer" or len(inputs) == 1):
             return Ref(above.label, layer.span, layer.path)
         if self.has_inputs:

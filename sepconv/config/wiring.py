@@ -8,11 +8,12 @@ from typing import TypeAlias
 
 from sepconv.config.findings import Findings, Note
 from sepconv.config.flows import UNKNOWN, Flow, entering, of_input
-from sepconv.config.limits import MAX_FINDINGS
 from sepconv.config.nodes import Span
 from sepconv.config.specs import Call, Ref, Spec, is_functional, refs_in
 from sepconv.config.words import did_you_mean, name_of
 
+MAX_CYCLES = 20  # who mends that many runs the validator again
+MAX_COMPARED = 10_000  # names, which takes a tenth of a second
 FlowThrough: TypeAlias = Callable[[Spec, list[Flow], Findings], list[Flow]]
 Vertex: TypeAlias = tuple[str, int]  # a call of a layer
 
@@ -51,6 +52,7 @@ class _Graph:
             for number, call in enumerate(layer.calls):
                 self.calls[layer.label, number] = call
         self.wrong: set[tuple[str, Span]] = set()  # Refs that lead nowhere, or in a circle
+        self.compared = 0  # names, in search of the nearest
         self.twice: set[str] = set()  # names that two layers have
 
     # --- checks ----------------------------------------------------------------------------------
@@ -107,7 +109,7 @@ class _Graph:
                 f"no layer or input is called `{name_of(ref.name)}`",
                 ref.span,
                 ref.path,
-                help=did_you_mean(ref.name, self.layers, "layers and inputs"),
+                help=self._guess(ref.name),
             )
             return
         calls = max(1, len(layer.calls))
@@ -130,6 +132,13 @@ class _Graph:
         self.wrong.add((ref.name, ref.span))
         self.findings.add("SC335", told, ref.span, ref.path, help=help)
 
+    def _guess(self, name: str) -> str | None:
+        """Return the nearest name as a question; after many comparisons nobody asks further."""
+        self.compared += len(self.layers)
+        if self.compared > MAX_COMPARED:
+            return None
+        return did_you_mean(name, self.layers, "layers and inputs")
+
     def _outputs(self, layer: Spec) -> int | None:
         """Return how many outputs a layer has; None if that is not known."""
         if is_functional(layer) and layer.graph is not None:
@@ -150,8 +159,9 @@ class _Graph:
             if vertex not in reached:
                 reached.add(vertex)
                 open_ += [_vertex(ref) for ref in self._refs(vertex)]
+        used = {name for name, _ in reached}
         for layer in self.network.layers:
-            if not any(vertex[0] == layer.label for vertex in reached):
+            if layer.label not in used:
                 what = "input" if layer.name == "InputLayer" else "layer"
                 self.findings.add(
                     "SC332",
@@ -171,7 +181,7 @@ class _Graph:
     def _ordered(self) -> list[Vertex]:
         """Return the calls, each behind those that it needs; report each cycle and cut it."""
         needs = {vertex: {_vertex(ref) for ref in self._refs(vertex)} for vertex in self.calls}
-        for _ in range(MAX_FINDINGS):
+        for _ in range(MAX_CYCLES):
             try:
                 return list(graphlib.TopologicalSorter(needs).static_order())
             except graphlib.CycleError as error:
