@@ -469,8 +469,16 @@ class Layer(Operation):
     def build_from_config(self, config: Mapping[str, Any]) -> None:
         """Build the layer for the shape in what `get_build_config` gave."""
         if "input_shape" in config and not self.built:
-            self.build(config["input_shape"])
+            self.build(_as_shapes(config["input_shape"]))
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy starts without a history of calls, and packs for itself.
         return {**self.__dict__, "_packed": None, "_inbound_nodes": [], "_losses": []}
+
+
+def _as_shapes(held: Any) -> Any:
+    """Return a shape that JSON holds as a list, or each in a list of them, as a tuple."""
+    if not isinstance(held, list):
+        return held
+    is_nested = any(isinstance(item, (list, tuple)) for item in held)
+    return [_as_shapes(item) for item in held] if is_nested else tuple(held)
