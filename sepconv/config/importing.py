@@ -94,10 +94,18 @@ def network(raw: bytes, filename: str, overrides: Sequence[str] = ()) -> tuple[L
         warnings.simplefilter("always")
         try:
             layer = models.deserialize(root.data())
-        except Exception as error:  # whatever a config of others makes of the layers' checks
-            _check(root, findings, raw, filename)
-            raise ConfigError(f"{filename}: {error}") from error
+        except Exception:  # whatever a config of others makes of the layers' checks
+            told.clear()
+            spec = _check(root, findings, raw, filename)
+            layer = _of_spec(spec, filename)  # it may hold our short form, too
     return layer, (*notes, *(Note(str(warning.message)) for warning in told))
+
+
+def _of_spec(spec: Spec, filename: str) -> Layer:
+    try:
+        return models.deserialize(to_config(spec))
+    except Exception as error:
+        raise ConfigError(f"{filename}: {error}") from error
 
 
 def _read(raw: bytes, filename: str) -> tuple[Table, Findings, Notes]:
