@@ -118,6 +118,13 @@ def _towers(x: Any) -> Any:
     return separable(4)(L.Add()([high[1], L.Multiply()([low[2], high[0]]), high[2]]))
 
 
+def _adapted() -> Any:
+    """A stack whose first layer has learned its numbers, and counts what it has seen."""
+    first = L.Normalization()
+    first.adapt(np.random.default_rng(5).normal(1.0, 2.0, (30, *SHAPE)).astype("float32"))
+    return stack(first, separable())
+
+
 def _called() -> Any:
     """A stack that was built by a call: it has no Input of its own."""
     model = keras.Sequential([separable(), separable()])
@@ -189,7 +196,8 @@ NETWORKS.update(
             shape=(20,),
         ),
         "scaled": lambda: stack(L.Rescaling(0.5, 1.0), separable()),
-        "adapted": lambda: stack(
+        "adapted": _adapted,
+        "normalized": lambda: stack(
             L.Normalization(mean=[0.1 * i for i in range(6)], variance=[1.0 + i for i in range(6)]),
             separable(),
         ),
@@ -209,6 +217,8 @@ def with_values(model: Any, seed: int = 0) -> Any:
     """Return the network with weights that are all different, as after training."""
     rng = np.random.default_rng(seed)
     values = [rng.normal(0.1, 0.5, weight.shape) for weight in model.get_weights()]
+    if any(weight.name == "count" for weight in model.weights):
+        return model  # it has learned
     positive = [np.abs(v) + 0.1 for v in values]  # as a variance is
     names = [weight.name for weight in model.weights]
     model.set_weights(

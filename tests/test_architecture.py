@@ -84,6 +84,10 @@ def test_library_stays_in_its_part(library: str) -> None:
         ("import sepconv", ("numpy", "yaml", "jsonschema", "rich", "sepconv._core")),
         ("import sepconv.layers", ("yaml", "jsonschema", "rich", "sepconv._core")),
         ("import sepconv.config", ("sepconv._core",)),
+        (
+            "import sepconv; sepconv.load",
+            ("yaml", "jsonschema", "hashlib", "h5py", "safetensors", "sepconv._core"),
+        ),
     ],
 )
 def test_import_loads_no_more_than_it_needs(statement: str, absent: tuple[str, ...]) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sepconv.errors import WeightsError
 from sepconv.weights import hdf5_reader, hdf5_writer
 
-DTYPES = ["float16", "float32", "float64", "bfloat16"]
+DTYPES = ["float16", "float32", "float64", "bfloat16", "int32"]
 RNG = np.random.default_rng(0)
 
 

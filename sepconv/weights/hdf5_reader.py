@@ -37,12 +37,13 @@ REFUSED = {
 }
 
 # Datatype messages of little-endian numbers, as libhdf5 writes them.
-FLOATS = {
+TYPES = {
     "float16": "11200f0002000000 00001000 0a05000a 0f000000",
     "float32": "11201f0004000000 00002000 17080017 7f000000",
     "float64": "11203f0008000000 00004000 340b0034 ff030000",
+    "int32": "1008000004000000 00002000",  # a counter
 }
-NUMBERS = {bytes.fromhex(text): name for name, text in FLOATS.items()}
+NUMBERS = {bytes.fromhex(text): name for name, text in TYPES.items()}
 STRING, OPAQUE, VARIABLE = 3, 5, 9  # classes of datatypes
 
 
@@ -294,7 +295,7 @@ def _dtype(data: bytes) -> tuple[int, str | None]:
     size = int(_unpack("<I", data[4:8])[0])
     if data[0] & 15 == OPAQUE and size == 2:
         return 2, "bfloat16"  # which has no name in HDF5; NumPy's two raw bytes
-    return size, NUMBERS.get(data[:20])
+    return size, NUMBERS.get(data[:20]) or NUMBERS.get(data[:12])
 
 
 def _unpack(form: str, data: bytes) -> Any:

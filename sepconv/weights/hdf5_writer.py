@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from sepconv.weights.hdf5_reader import (
     ATTRIBUTE,
-    FLOATS,
     LAYOUT,
     SIGNATURE,
     SPACE,
     SYMBOLS,
     TYPE,
+    TYPES,
     UNDEFINED,
 )  # fmt: skip
 
@@ -122,7 +122,7 @@ class _Writer:
         array = self.arrays[name]
         dims = struct.pack(f"<{array.ndim}Q", *array.shape)
         is_bfloat16 = array.dtype.name == "bfloat16"
-        dtype = OPAQUE_2 if is_bfloat16 else bytes.fromhex(FLOATS[array.dtype.name])
+        dtype = OPAQUE_2 if is_bfloat16 else bytes.fromhex(TYPES[array.dtype.name])
         where = struct.pack("<BBQQ", 3, 1, self.offsets[name], array.nbytes)
         messages = _message(SPACE, struct.pack("<BB6x", 1, array.ndim) + dims)
         messages += _message(TYPE, dtype) + _message(FILL, bytes((2, 2, 2, 1, 0, 0, 0, 0)))
