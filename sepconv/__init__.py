@@ -58,6 +58,7 @@ _HOMES = {
     "UpSampling1D": "sepconv.layers",
     "ZeroPadding1D": "sepconv.layers",
     "dump": "sepconv.config",
+    "export": "sepconv.onnx",
     "get_num_threads": "sepconv.core",
     "kernel_info": "sepconv.core",
     "load": "sepconv.config",
@@ -72,6 +73,7 @@ _MODULES = (
     "initializers",
     "layers",
     "models",
+    "onnx",
     "ops",
     "regularizers",
     "saving",
@@ -119,6 +121,7 @@ __all__ = [
     "ZeroPadding1D",
     "__version__",
     "dump",
+    "export",
     "get_num_threads",
     "kernel_info",
     "load",
@@ -135,6 +138,7 @@ if TYPE_CHECKING:
         initializers as initializers,
         layers as layers,
         models as models,
+        onnx as onnx,
         ops as ops,
         regularizers as regularizers,
         saving as saving,
@@ -180,6 +184,7 @@ if TYPE_CHECKING:
         ZeroPadding1D,
     )
     from sepconv.models import Functional, Model, Sequential
+    from sepconv.onnx import export
     from sepconv.registry import register
 
 

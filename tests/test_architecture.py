@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parent.parent / "sepconv"
 STOREYS = (
     ("cli", "__main__"),
     ("config",),
-    ("saving",),
+    ("saving", "onnx"),
     ("models",),
     ("training",),
     ("layers",),
@@ -28,7 +28,12 @@ STOREYS = (
 STOREY = {name: height for height, names in enumerate(reversed(STOREYS)) for name in names}
 
 # Libraries that stay in one place.
-AT_HOME = {"yaml": {"config"}, "jsonschema": {"config"}, "referencing": {"config"}}
+AT_HOME = {
+    "yaml": {"config"},
+    "jsonschema": {"config"},
+    "referencing": {"config"},
+    "onnx": {"onnx"},
+}
 
 
 def modules() -> list[Path]:

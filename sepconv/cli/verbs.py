@@ -127,6 +127,15 @@ def _convert(parser: argparse.ArgumentParser) -> None:
     _register(parser)
 
 
+def _export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="MODEL", help="a model, or a YAML or JSON config")
+    parser.add_argument("target", metavar="OUT.onnx", help="the file to write")
+    _weights(parser)
+    _set(parser)
+    _input_shape(parser)
+    _register(parser)
+
+
 def _diff(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("one", metavar="A", help="a model or a config")
     parser.add_argument("other", metavar="B", help="a model or a config")
@@ -157,6 +166,7 @@ VERBS = (
     Verb("expand", "print a config in Keras's long form", _config, "sepconv.cli.expand"),
     Verb("import", "turn Keras's JSON into the short YAML form", _import, "sepconv.cli.import_"),
     Verb("convert", "write a model in another file format", _convert, "sepconv.cli.convert"),
+    Verb("export", "write a model as an ONNX file", _export, "sepconv.cli.export"),
     Verb("diff", "print what differs between two models", _diff, "sepconv.cli.diff"),
     Verb("schema", "print the JSON Schema of configs", _schema, "sepconv.cli.schema"),
     Verb("rule", "explain a code of `validate`", _rule, "sepconv.cli.rule"),

@@ -1,0 +1,15 @@
+"""Networks out to ONNX files, which ONNX Runtime and other runtimes execute.
+
+It needs the extra `onnx`: `pip install sepconv[onnx]`.
+"""
+
+from __future__ import annotations
+
+try:
+    from sepconv.onnx.exporting import export, to_onnx
+except ModuleNotFoundError as error:
+    if error.name != "onnx":
+        raise
+    raise ImportError("ONNX files need the package onnx: pip install 'sepconv[onnx]'") from None
+
+__all__ = ["export", "to_onnx"]
