@@ -51,13 +51,15 @@ def through(spec: Spec, inputs: list[Flow], findings: Findings) -> Flow:
         return UNKNOWN
     known = [flow.shape for flow in inputs if flow.shape is not None]
     if len(known) < len(inputs):
-        return _without_input(spec, layer) if len(inputs) == 1 else UNKNOWN
+        if len(inputs) > 1 or "kernel_size" not in spec.declared:
+            return UNKNOWN
+        return _open(spec, layer, (None, None, None), inputs, findings)
     if len(inputs) == 1:
         if spec.name in LAYERS and _window(spec) is not None:
             if not _fits_window(spec, layer, inputs[0], findings):
                 return UNKNOWN
             if _lacks_channels(spec, layer, inputs[0], findings):
-                return _flow(spec, layer.compute_output_shape((None, *known[0])), inputs[0].dtype)
+                return _open(spec, layer, (None, *known[0]), inputs, findings)
         _check_dtype(spec, inputs[0], findings)
         if not _has_axes(spec, layer, known[0], findings):
             return UNKNOWN
@@ -112,11 +114,13 @@ def _inputs(count: int) -> str:
     return f"{count} input{'' if count == 1 else 's'}"
 
 
-def _without_input(spec: Spec, layer: Any) -> Flow:
-    """Return what is known of a layer's output although nothing is known of its input."""
-    if "kernel_size" not in spec.declared:
+def _open(spec: Spec, layer: Any, shape: Shape, inputs: list[Flow], findings: Findings) -> Flow:
+    """Return what is known of a convolution's output although its channels are not known."""
+    try:
+        return _flow(spec, layer.compute_output_shape(shape), layer.compute_dtype)
+    except Exception as error:  # such as an odd number of filters before glu
+        _report_unfit(spec, error, inputs, findings)
         return UNKNOWN
-    return _flow(spec, layer.compute_output_shape((None, None, None)), layer.compute_dtype)
 
 
 def _called(
