@@ -1,11 +1,11 @@
-"""What is called while a network is trained: Keras's hooks, and the usual callbacks."""
+"""Callbacks with Keras's names, arguments and effects: what `fit` calls while it trains."""
 
 from __future__ import annotations
 
 import csv
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -13,109 +13,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sepconv import weights
-from sepconv.declaration import Argument, Declared, argument
+from sepconv.declaration import Argument, argument
 from sepconv.errors import TrainingError, ValidationError, shown
-from sepconv.registry import Registry, registered, registered_name
+from sepconv.registry import registered, registered_name
 from sepconv.rules import MAX_SIZE, Choice, Flag, Integer, Nullable, Number
+from sepconv.training.checkpoint import BackupAndRestore
+from sepconv.training.hooks import Callback, CallbackList, Logs, registry
 from sepconv.training.rules import FilePath, Label, Only
 
-Logs = dict[str, float]
+__all__ = [
+    "BackupAndRestore",
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "Monitor",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+]
 
-
-class Callback(Declared):
-    """The base of callbacks: a subclass overrides the hooks it wants.
-
-    `self.model` is the network, `self.params` the run's epochs, steps, verbose and seed. Epochs
-    and batches count from 0. Setting `self.model.stop_training` ends the training.
-
-    >>> class Shout(Callback):
-    ...     def on_epoch_end(self, epoch, logs=None):
-    ...         print(epoch, sorted(logs))
-    """
-
-    _model = _params = None
-
-    @property
-    def model(self) -> Any:
-        return self._model
-
-    @property
-    def params(self) -> Any:
-        return self._params
-
-    def set_model(self, model: Any) -> None:
-        self._model = model
-
-    def set_params(self, params: dict[str, Any]) -> None:
-        self._params = params
-
-    def on_train_begin(self, logs: Logs | None = None) -> None: ...
-    def on_train_end(self, logs: Logs | None = None) -> None: ...
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None: ...
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None: ...
-    def on_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_test_begin(self, logs: Logs | None = None) -> None: ...
-    def on_test_end(self, logs: Logs | None = None) -> None: ...
-    def on_test_batch_begin(self, batch: int, logs: Logs | None = None) -> None: ...
-    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None: ...
-
-    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        self.on_batch_begin(batch, logs)
-
-    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        self.on_batch_end(batch, logs)
-
-    # Beyond Keras's: what checkpoints of a whole training need.
-
-    def on_resume(self, others: Sequence[Callback]) -> None:
-        """Take up a broken training; called after every callback's on_train_begin."""
-
-    def on_checkpoint(self, epoch: int, others: Sequence[Callback]) -> None:
-        """Write down the training; called after every callback's on_epoch_end."""
-
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Return what a resumed training needs of this callback: arrays of fixed shapes."""
-        return {}
-
-    def set_state(self, state: dict[str, NDArray[Any]]) -> None:
-        """Take what `state` returned, in the training that goes on."""
-
-
-class CallbackList:
-    """Callbacks that are called one after the other."""
-
-    def __init__(self, callbacks: Sequence[Callback], model: Any, params: dict[str, Any]) -> None:
-        self.callbacks = list(callbacks)
-        for callback in self.callbacks:
-            callback.set_params(params)
-            callback.set_model(model)
-        # Whether anybody wants what costs something after each batch.
-        self.wants_batches = self._any("on_batch_begin", "on_batch_end") or self._any(
-            "on_train_batch_begin", "on_train_batch_end"
-        )
-        self.wants_test_batches = self._any("on_test_batch_begin", "on_test_batch_end")
-
-    def call(self, hook: str, *arguments: Any) -> None:
-        """Call the hook of that name on each callback."""
-        for callback in self.callbacks:
-            getattr(callback, hook)(*arguments)
-
-    def _any(self, *hooks: str) -> bool:
-        return any(
-            getattr(type(callback), hook) is not getattr(Callback, hook)
-            for callback in self.callbacks
-            for hook in hooks
-        )
-
-
-def _accept(obj: Any) -> Callback:
-    if isinstance(obj, Callback):
-        return obj
-    raise registry.refusal(obj)
-
-
-registry: Registry[Callback] = Registry("callback", "keras.callbacks", _accept)
 get = registry.get
 serialize = registry.serialize
 deserialize = registry.deserialize

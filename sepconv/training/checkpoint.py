@@ -17,7 +17,7 @@ from sepconv.layers import naming, state
 from sepconv.layers.base import Layer
 from sepconv.layers.variable import frozen
 from sepconv.rules import Flag
-from sepconv.training.callbacks import Callback, Logs, registry
+from sepconv.training.hooks import Callback, Logs, registry
 from sepconv.training.rules import FilePath, Only
 
 Arrays = dict[str, NDArray[Any]]
