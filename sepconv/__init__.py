@@ -37,6 +37,8 @@ _HOMES = {
     "GlobalAveragePooling1D": "sepconv.layers",
     "GlobalMaxPooling1D": "sepconv.layers",
     "Input": "sepconv.layers",
+    "InputLayer": "sepconv.layers",
+    "Layer": "sepconv.layers",
     "LayerNormalization": "sepconv.layers",
     "LeakyReLU": "sepconv.layers",
     "MaxPooling1D": "sepconv.layers",
@@ -65,20 +67,25 @@ _HOMES = {
     "register": "sepconv.registry",
     "set_num_threads": "sepconv.core",
 }
-_MODULES = (
-    "activations",
-    "config",
-    "constraints",
-    "errors",
-    "initializers",
-    "layers",
-    "models",
-    "onnx",
-    "ops",
-    "regularizers",
-    "saving",
-    "training",
-)
+# public name -> the module it stands for
+_MODULES = {
+    "activations": "sepconv.activations",
+    "callbacks": "sepconv.training.callbacks",
+    "config": "sepconv.config",
+    "constraints": "sepconv.constraints",
+    "errors": "sepconv.errors",
+    "initializers": "sepconv.initializers",
+    "layers": "sepconv.layers",
+    "losses": "sepconv.training.losses",
+    "metrics": "sepconv.training.metrics",
+    "models": "sepconv.models",
+    "onnx": "sepconv.onnx",
+    "ops": "sepconv.ops",
+    "optimizers": "sepconv.training.optimizers",
+    "regularizers": "sepconv.regularizers",
+    "saving": "sepconv.saving",
+    "training": "sepconv.training",
+}
 
 __all__ = [
     "ELU",
@@ -99,6 +106,8 @@ __all__ = [
     "GlobalAveragePooling1D",
     "GlobalMaxPooling1D",
     "Input",
+    "InputLayer",
+    "Layer",
     "LayerNormalization",
     "LeakyReLU",
     "MaxPooling1D",
@@ -164,6 +173,8 @@ if TYPE_CHECKING:
         GlobalAveragePooling1D,
         GlobalMaxPooling1D,
         Input,
+        InputLayer,
+        Layer,
         LayerNormalization,
         LeakyReLU,
         Maximum,
@@ -186,11 +197,17 @@ if TYPE_CHECKING:
     from sepconv.models import Functional, Model, Sequential
     from sepconv.onnx import export
     from sepconv.registry import register
+    from sepconv.training import (
+        callbacks as callbacks,
+        losses as losses,
+        metrics as metrics,
+        optimizers as optimizers,
+    )
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(f"sepconv.{name}")
+        return importlib.import_module(_MODULES[name])
     if name in _HOMES:
         value = getattr(importlib.import_module(_HOMES[name]), name)
         globals()[name] = value
