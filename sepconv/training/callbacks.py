@@ -29,10 +29,15 @@ __all__ = [
     "EarlyStopping",
     "History",
     "LearningRateScheduler",
+    "Logs",
     "ModelCheckpoint",
     "Monitor",
     "ReduceLROnPlateau",
     "TerminateOnNaN",
+    "deserialize",
+    "get",
+    "registry",
+    "serialize",
 ]
 
 get = registry.get
