@@ -97,6 +97,16 @@ def _run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--array", metavar="NAME", help="which array of an .npz with several")
 
 
+def _train(parser: argparse.ArgumentParser) -> None:
+    _config(parser)
+    parser.add_argument(
+        "--output", metavar="FOLDER", help="where the results go; FILE.trained without it"
+    )
+    parser.add_argument(
+        "--restart", action="store_true", help="begin anew where a training was interrupted"
+    )
+
+
 def _schema(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", help="such as initializers; else all")
     parser.add_argument("--write", metavar="FOLDER", help="write every schema as a file there")
@@ -163,6 +173,7 @@ VERBS = (
     Verb("validate", "find every mistake in configs", _validate, "sepconv.cli.validate"),
     Verb("show", "print the layers of a config, their shapes and costs", _show, "sepconv.cli.show"),
     Verb("run", "compute a config's outputs for arrays", _run, "sepconv.cli.run"),
+    Verb("train", "train a config's network on its data", _train, "sepconv.cli.train"),
     Verb("expand", "print a config in Keras's long form", _config, "sepconv.cli.expand"),
     Verb("import", "turn Keras's JSON into the short YAML form", _import, "sepconv.cli.import_"),
     Verb("convert", "write a model in another file format", _convert, "sepconv.cli.convert"),
