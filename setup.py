@@ -83,11 +83,12 @@ class BuildKernels(build_ext):
             return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-SHARED = ("dispatch.cpp", "schedule.cpp", "gradient_schedule.cpp")  # for any instruction set
+# for any instruction set
+SHARED = ("dispatch.cpp", "schedule.cpp", "gradient_schedule.cpp", "weight_gradient.cpp")
 core = Extension(
     "sepconv._core",
     ["sepconv/_core.pyx", *(str(KERNELS / name) for name in SHARED)],
-    depends=[*HEADERS, "sepconv/_gradient.pxi"],
+    depends=[*HEADERS, "sepconv/_gradient.pxi", "sepconv/_weight_gradient.pxi"],
     language="c++",
     include_dirs=["sepconv", numpy.get_include()],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],

@@ -87,6 +87,22 @@ cdef extern from "kernels/gradient.h" namespace "sepconv" nogil:
         const void* packed
 
 
+cdef extern from "kernels/weight_gradient.h" namespace "sepconv" nogil:
+    struct WeightCall:
+        Call call
+        const void* g
+        void* d_kernel
+        void* d_bias
+        void* sums
+
+    struct WeightCut:
+        int64_t partitions
+        int64_t blocks
+        int64_t rounds
+        int64_t sums_size
+        int threads
+
+
 cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
     struct GradientKernels:
         void (*panels)(const PlanStruct&, Panels&) noexcept nogil
@@ -94,6 +110,11 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         void (*pack)(const Backward&, const void*, const void*, void*) noexcept nogil
         void (*reduce)(
             const Backward&, const GradientCall&, const GradientCut&, int64_t
+        ) noexcept nogil
+
+    struct WeightKernels:
+        void (*reduce)(
+            const PlanStruct&, const WeightCall&, const WeightCut&, int64_t
         ) noexcept nogil
 
     ctypedef void (*Activate)(const Epilogue&, const void*, void*, int64_t) noexcept nogil
@@ -107,6 +128,7 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         TileKernels[4][2] convolution
         TileKernels[4][2] depthwise
         GradientKernels[2] gradient
+        WeightKernels[2] weight_gradient
         Activate[2] activate
         ActivateGradient[2] activate_gradient
 
@@ -142,6 +164,14 @@ cdef extern from "kernels/gradient_schedule.h" namespace "sepconv" nogil:
     )
     int run_gradient_job(
         const Backward&, const GradientKernels&, const GradientCall&, const GradientCut&,
+        int64_t, int64_t
+    )
+
+
+cdef extern from "kernels/weight_gradient.h" namespace "sepconv" nogil:
+    WeightCut weight_cut(const PlanStruct&, const WeightKernels&, const Call&, int)
+    int run_weight_job(
+        const PlanStruct&, const WeightKernels&, const WeightCall&, const WeightCut&,
         int64_t, int64_t
     )
 

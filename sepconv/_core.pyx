@@ -331,6 +331,11 @@ cdef class TilePlan:
             )
         return out
 
+    def padding_left(self, int64_t steps):
+        """Return how many steps of zeros stand before an input of `steps` steps."""
+        self.output_steps(steps)  # which refuses what has none
+        return padding_left(self.plan, steps)
+
     def __call__(self, x, out=None):
         """Return y for x, both C-contiguous arrays of the plan's dtype; written to `out` if given.
 
@@ -465,6 +470,8 @@ cdef class ConvolutionPlan(TilePlan):
     array([2., 4., 6., 6., 6.])
     """
 
+    cdef WeightKernels weight_kernels
+    cdef object weights_dtype
     cdef object infinite  # (kernel, bias, arguments) if the kernel is not all finite, else None
 
     def __cinit__(
@@ -486,6 +493,8 @@ cdef class ConvolutionPlan(TilePlan):
             kernels.convolution[stored][self.plan.channels_first], None, weights, offsets,
             weights.itemsize,
         )
+        self.weights_dtype = weights.dtype
+        self.weight_kernels = kernels.weight_gradient[dtype_index(cnp.PyArray_TYPE(weights))]
         if taps > 1 and not np.isfinite(weights).all():
             arguments = {
                 "padding": padding, "channels_first": channels_first, "strides": strides,
@@ -500,6 +509,52 @@ cdef class ConvolutionPlan(TilePlan):
         if self.infinite is not None:
             self._leave_out_padding(array, y, -call.pad_left)
         return y
+
+    def weight_gradients(self, x, g):
+        """Return the gradients of sum(g * y) by the kernel and the bias, before the activation.
+
+        Args:
+            x: (B, T, C), or (B, C, T), C-contiguous, of the weights' dtype.
+            g: (B, S, F), or (B, F, S), likewise.
+
+        Returns:
+            (K, C, F), (F,).
+
+        Raises:
+            TypeError: an array of another dtype.
+            ValueError: a shape or layout that does not fit.
+            MemoryError: no memory for the gradients or the working memory.
+
+        >>> import numpy as np
+        >>> plan = ConvolutionPlan(np.ones((2, 1, 1)), None, padding="valid", channels_first=False)
+        >>> d_kernel, d_bias = plan.weight_gradients(
+        ...     np.array([[[1.0], [2.0], [3.0]]]), np.array([[[1.0], [10.0]]]))
+        >>> d_kernel[:, 0, 0], d_bias
+        (array([21., 32.]), array([11.]))
+        """
+        plan = &self.plan
+        cdef int channel_axis = 1 if plan.channels_first else 2
+        cdef cnp.ndarray inputs = checked_tensor(
+            "x", x, self.weights_dtype, channel_axis, plan.channels
+        )
+        cdef cnp.ndarray outputs = checked_tensor(
+            "g", g, self.weights_dtype, channel_axis, plan.filters
+        )
+        cdef cnp.npy_intp* shape = cnp.PyArray_DIMS(inputs)
+        cdef WeightCall call
+        call.call.batch, call.call.steps = shape[0], shape[3 - channel_axis]
+        call.call.out_steps = self.output_steps(call.call.steps)
+        call.call.pad_left = padding_left(self.plan, call.call.steps)
+        check_outputs(g, 3 - channel_axis, call.call.batch, call.call.out_steps)
+        cdef cnp.ndarray d_kernel = np.zeros(
+            (plan.taps, plan.channels, plan.filters), self.weights_dtype
+        )
+        cdef cnp.ndarray d_bias = np.zeros(plan.filters, self.weights_dtype)
+        if call.call.batch > 0 and call.call.out_steps > 0:
+            call.call.x, call.g = cnp.PyArray_DATA(inputs), cnp.PyArray_DATA(outputs)
+            call.d_kernel, call.d_bias = cnp.PyArray_DATA(d_kernel), cnp.PyArray_DATA(d_bias)
+            run_weight_gradient(self.plan, self.weight_kernels, call, self.weights_dtype.itemsize)
+        return d_kernel, d_bias
 
     cdef int _leave_out_padding(self, object x, object y, int64_t first) except -1:
         """Compute the outputs over the padding once more, of their taps within x alone.
@@ -742,3 +797,4 @@ def updated_weights(str rule, w, g, tuple slots, tuple rates, tuple factors):
 
 
 include "_gradient.pxi"
+include "_weight_gradient.pxi"

@@ -1,6 +1,12 @@
 # The backward half, a part of _core.pyx.
 
 
+cdef int check_outputs(object g, int time_axis, int64_t batch, int64_t steps) except -1:
+    if g.shape[0] != batch or g.shape[time_axis] != steps:
+        raise ValueError(f"g must have {batch} samples of {steps} steps, got shape {g.shape}")
+    return 0
+
+
 cdef class Gradient:
     """The gradients of a plan's linear outputs; immutable, callable from any thread.
 
@@ -83,10 +89,7 @@ cdef class Gradient:
         call.batch, call.steps = shape[0], shape[3 - channel_axis]
         call.out_steps = self.plan.output_steps(call.steps)
         call.pad_left = padding_left(plan[0], call.steps)
-        if g.shape[0] != call.batch or g.shape[3 - channel_axis] != call.out_steps:
-            raise ValueError(
-                f"g must have {call.batch} samples of {call.out_steps} steps, got shape {g.shape}"
-            )
+        check_outputs(g, 3 - channel_axis, call.batch, call.out_steps)
         call.y = NULL
         if relu_output is not None:
             if (<object>checked_input(relu_output, self.dtype, "relu_output")).shape != g.shape:

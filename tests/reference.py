@@ -196,3 +196,30 @@ def separable_conv1d_gradients(
         dv_abs.reshape(1, depth, filters),
         db_abs,
     ]
+
+
+def convolution_gradients(
+    x_btc: ArrayLike,
+    kernel_kcf: ArrayLike,
+    g_bsf: ArrayLike,
+    *,
+    first: int,
+    strides: int = 1,
+    dilation_rate: int = 1,
+) -> tuple[list[NDArray[Wide]], list[NDArray[Wide]]]:
+    """Return the gradients of sum(g * y) by x, the kernel and the bias, before the activation.
+
+    After them come the sums of the sizes of the products in each of their elements.
+    """
+    x, w, g = (np.asarray(a, Wide) for a in (x_btc, kernel_kcf, g_bsf))
+    found = [np.zeros_like(x), np.zeros_like(w), g.sum(axis=(0, 1))]
+    sizes = [np.zeros_like(x), np.zeros_like(w), np.abs(g).sum(axis=(0, 1))]
+    for s in range(g.shape[1]):
+        for k in range(len(w)):
+            t = first + s * strides + k * dilation_rate
+            if 0 <= t < x.shape[1]:  # the padding adds nothing
+                by_x, by_w = g[:, s, None] * w[k], x[:, t, :, None] * g[:, s, None]
+                for (dx, dw, _), change in ((found, lambda a: a), (sizes, np.abs)):
+                    dx[:, t] += change(by_x).sum(axis=2)
+                    dw[k] += change(by_w).sum(axis=0)
+    return found, sizes

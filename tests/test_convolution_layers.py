@@ -10,7 +10,7 @@ from keras_oracle import keras
 
 import sepconv
 from sepconv.errors import ValidationError
-from sepconv.layers import Conv1D, Dense, DepthwiseConv1D, kernel_gradients
+from sepconv.layers import Conv1D, Dense, DepthwiseConv1D
 
 UNIT = np.finfo(np.float32).eps / 2
 
@@ -151,23 +151,6 @@ def test_causal_outputs_see_no_later_step() -> None:
     after = layer(x)
     np.testing.assert_array_equal(after[:, :11], before[:, :11])
     assert (after[:, 11:] != before[:, 11:]).any()
-
-
-def test_windows_of_a_stretch_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(4)
-    x = rng.standard_normal((3, 40, 6))
-    for more in ({}, {"strides": 3}, {"dilation_rate": 3, "padding": "causal"}):
-        layer = Conv1D(5, 4, activation="relu", dtype="float64", **more)
-        y, pullback = layer.vjp(x)
-        dy = rng.standard_normal(y.shape)
-        dx, whole = pullback(dy)
-        for size in (1, 700, 9000):  # bytes: of a window, of a part of a sample, of two
-            with monkeypatch.context() as patch:
-                patch.setattr(kernel_gradients, "WINDOW_BYTES", size)
-                dx_cut, cut = pullback(dy)
-            np.testing.assert_allclose(dx_cut, dx, rtol=0, atol=1e-13)
-            for weight in layer.weights:
-                np.testing.assert_allclose(cut[weight], whole[weight], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize(

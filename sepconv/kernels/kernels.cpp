@@ -3,6 +3,7 @@
 #include "convolution.h"
 #include "depthwise_alone.h"
 #include "gradient_tile.h"
+#include "weight_gradient_tile.h"
 
 namespace sepconv {
 namespace SEPCONV_ISA {
@@ -43,6 +44,8 @@ void fill(Kernels& k) {
   fill_layers<BFloat16>(k, bfloat16);
   k.gradient[float32] = gradient_kernels<float>();
   k.gradient[float64] = gradient_kernels<double>();
+  k.weight_gradient[float32] = weight_kernels<float>();
+  k.weight_gradient[float64] = weight_kernels<double>();
   k.activate[float32] = activate<float>;
   k.activate[float64] = activate<double>;
   k.activate_gradient[float32] = activate_gradient<float>;

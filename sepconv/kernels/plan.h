@@ -85,6 +85,8 @@ struct Backward;
 struct GradientCall;
 struct GradientCut;
 struct GradientJob;
+struct WeightCall;  // weight_gradient.h, as is the next one
+struct WeightCut;
 
 // The backward half for one dtype.
 struct GradientKernels {
@@ -98,6 +100,16 @@ struct GradientKernels {
   void (*reduce)(const Backward&, const GradientCall&, const GradientCut&, int64_t panel);
 };
 
+// The gradients by the weights of a convolution of all channels for one dtype.
+struct WeightKernels {
+  int64_t depth_unit;  // of which a block of the depth is a multiple
+  int64_t (*sums_size)(const Plan&);
+  int64_t (*scratch_bytes)(const Plan&, int64_t block_depth);
+  void (*run)(const Plan&, const WeightCall&, const WeightCut&, int64_t round, int64_t cell,
+              void* scratch);
+  void (*reduce)(const Plan&, const WeightCall&, const WeightCut&, int64_t place);
+};
+
 typedef void (*Activate)(const Epilogue&, const void* x, void* y, int64_t n);
 typedef void (*ActivateGradient)(const Epilogue&, const void* x, const void* dy, void* dx,
                                  int64_t n);
@@ -109,6 +121,7 @@ struct Kernels {
   TileKernels convolution[dtypes][2];  // of all channels at every tap
   TileKernels depthwise[dtypes][2];    // of the depthwise half alone
   GradientKernels gradient[2];
+  WeightKernels weight_gradient[2];
   Activate activate[2];
   ActivateGradient activate_gradient[2];
 };

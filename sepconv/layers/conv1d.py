@@ -143,9 +143,10 @@ class Conv1D(Convolution):
         return plans[0] if self.groups == 1 else _Groups(plans, self._channel_axis)
 
     def gradient(self, plan: Computation, *weights: NDArray[Any]) -> CoreGradient:
+        plans: Any = plan.plans if isinstance(plan, _Groups) else [plan]
+        kernels = np.split(weights[0], self.groups, axis=-1)
         parts = [
-            ConvolutionGradient(kernel, self.geometry)
-            for kernel in np.split(weights[0], self.groups, axis=-1)
+            ConvolutionGradient(one, kernel) for one, kernel in zip(plans, kernels, strict=True)
         ]
         return parts[0] if self.groups == 1 else _GroupGradients(parts, self._channel_axis)
 

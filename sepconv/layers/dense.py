@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from sepconv.layers.packed_kernels import Computation, CoreGradient
 from sepconv.layers.registry import registry
 from sepconv.layers.rules import Absent, ObjectOrElse, Shape
 from sepconv.rules import Count, Flag, ObjectOf
+
+if TYPE_CHECKING:
+    from sepconv.core import ConvolutionPlan
 
 
 @registry.register()
@@ -127,12 +130,13 @@ class Dense(CoreLayer):
 
         kernel, bias = weights[0], weights[1] if self.use_bias else None
         plan = ConvolutionPlan(
-            kernel[None], bias, padding="valid", channels_first=False, **arguments
+            kernel[None], bias, padding="same", channels_first=False, **arguments
         )
         return _Rows(plan, self.units)
 
     def gradient(self, plan: Computation, *weights: NDArray[Any]) -> CoreGradient:
-        return MatrixGradient(weights[0])
+        assert isinstance(plan, _Rows)
+        return MatrixGradient(plan.plan, weights[0])
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
@@ -153,7 +157,7 @@ class Dense(CoreLayer):
 class _Rows:
     """A convolution of one tap over all rows of x, whatever its axes."""
 
-    def __init__(self, plan: Computation, filters: int) -> None:
+    def __init__(self, plan: ConvolutionPlan, filters: int) -> None:
         self.plan = plan
         self.filters = filters
 
