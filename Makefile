@@ -27,6 +27,7 @@ lint: $(VENV)/installed-lint  ## ruff, mypy and cython-lint
 bench: $(VENV)/installed-bench  ## time sepconv and its peers in one run
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.networks
 
 instructions: $(VENV)/installed-bench  ## count instructions with callgrind
 	$(BIN)/python -m benchmarks.instructions

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import Results
-from benchmarks.workloads import Workload
+from benchmarks.workloads import Task
 
 KERNEL_KEYS = ("isa", "openmp", "compiler", "absent")
 # What a column of ours is headed with.
@@ -40,7 +40,7 @@ def print_tables(results: Results, machine: dict[str, Any], console: Console) ->
     console.print(_machine_lines(results, machine), markup=False, highlight=False)
 
 
-def _summary_table(results: Results, workloads: Sequence[Workload], threads: int) -> Table:
+def _summary_table(results: Results, workloads: Sequence[Task], threads: int) -> Table:
     """sepconv, the best peer, and the machine."""
     table = Table(title=f"sepconv on {_threads(threads)}")
     table.add_column("workload", no_wrap=True)
@@ -62,7 +62,7 @@ def _summary_table(results: Results, workloads: Sequence[Workload], threads: int
     return table
 
 
-def _summary_row(results: Results, workload: Workload, threads: int) -> list[str]:
+def _summary_row(results: Results, workload: Task, threads: int) -> list[str]:
     best = results.best_peer(workload, threads)
     best_1d = results.best_1d_peer(workload, threads)
     ours = [results.peer_at(workload, threads, peer) for peer in results.ours()]
@@ -80,7 +80,7 @@ def _summary_row(results: Results, workload: Workload, threads: int) -> list[str
     ]
 
 
-def _peer_table(results: Results, workloads: Sequence[Workload], threads: int) -> Table:
+def _peer_table(results: Results, workloads: Sequence[Task], threads: int) -> Table:
     """The rate of everyone's fastest form."""
     table = Table(title=f"GFLOP/s on {_threads(threads)}")
     table.add_column("workload", no_wrap=True)
@@ -101,7 +101,7 @@ def _times(ratio: float | None) -> str:
     return "–" if ratio is None else f"{ratio:.2f}"
 
 
-def _bound(results: Results, workload: Workload, threads: int) -> str:
+def _bound(results: Results, workload: Task, threads: int) -> str:
     """Which roof is the lower one."""
     rates = results.rates(workload, threads)
     if rates is None:

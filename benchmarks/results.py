@@ -10,14 +10,14 @@ from typing import Any
 from benchmarks.peers import OURS, REWRITTEN
 from benchmarks.probes import Rates
 from benchmarks.worker import Turn
-from benchmarks.workloads import Workload
+from benchmarks.workloads import Task
 
 
 @dataclass(frozen=True)
 class Timing:
     """All rounds of one form."""
 
-    workload: Workload
+    workload: Task
     threads: int
     peer: str
     form: str
@@ -50,7 +50,7 @@ class Results:
     probes: dict[tuple[str, int], list[Rates]] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)  # peer, or peer on workload -> why
 
-    def cells(self) -> list[tuple[Workload, int]]:
+    def cells(self) -> list[tuple[Task, int]]:
         """The timed pairs of workload and thread count, in order, each once."""
         return list(dict.fromkeys((t.workload, t.threads) for t in self.timings))
 
@@ -60,28 +60,28 @@ class Results:
     def ours(self) -> list[str]:
         return [peer for peer in self.peers() if peer in OURS]
 
-    def peer_at(self, workload: Workload, threads: int, peer: str) -> Timing | None:
+    def peer_at(self, workload: Task, threads: int, peer: str) -> Timing | None:
         """The fastest form of one peer at exactly this number of threads."""
         cell = (workload, threads, peer)
         return _fastest(t for t in self.timings if (t.workload, t.threads, t.peer) == cell)
 
-    def best_peer(self, workload: Workload, threads: int) -> Timing | None:
+    def best_peer(self, workload: Task, threads: int) -> Timing | None:
         """The fastest form of any peer with as many threads or fewer."""
         return _fastest(self._peer_timings(workload, threads))
 
-    def best_1d_peer(self, workload: Workload, threads: int) -> Timing | None:
+    def best_1d_peer(self, workload: Task, threads: int) -> Timing | None:
         """The same without the forms rewritten as 2-D convolutions by hand."""
         timings = self._peer_timings(workload, threads)
         return _fastest(t for t in timings if t.form not in REWRITTEN)
 
-    def _peer_timings(self, workload: Workload, threads: int) -> list[Timing]:
+    def _peer_timings(self, workload: Task, threads: int) -> list[Timing]:
         return [
             t
             for t in self.timings
             if t.workload == workload and t.threads <= threads and t.peer not in OURS
         ]
 
-    def rates(self, workload: Workload, threads: int) -> Rates | None:
+    def rates(self, workload: Task, threads: int) -> Rates | None:
         """The best of the rounds of this cell: what the machine could do then."""
         turns = self.probes.get((workload.name, threads))
         return Rates(*map(max, zip(*turns, strict=True))) if turns else None
@@ -123,7 +123,7 @@ class Results:
             ],
         }
 
-    def _cell_as_json(self, workload: Workload, threads: int) -> dict[str, Any]:
+    def _cell_as_json(self, workload: Task, threads: int) -> dict[str, Any]:
         rates = self.rates(workload, threads)
         best = self.best_peer(workload, threads)
         best_1d = self.best_1d_peer(workload, threads)
@@ -154,7 +154,7 @@ class Results:
         }
 
 
-BestPeer = Callable[[Workload, int], Timing | None]
+BestPeer = Callable[[Task, int], Timing | None]
 
 
 def _fastest(timings: Iterable[Timing]) -> Timing | None:

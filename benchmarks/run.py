@@ -19,7 +19,7 @@ from benchmarks.machine import Load, describe_machine
 from benchmarks.peers import PEERS, Peer, unavailable
 from benchmarks.probes import Rates
 from benchmarks.results import Results, Timing
-from benchmarks.workloads import BY_NAME, Workload
+from benchmarks.workloads import BY_NAME, Task
 
 PIPED_WIDTH = 150  # columns, when the output is no terminal
 
@@ -57,7 +57,7 @@ class Player:
 
 
 def run(
-    workloads: Sequence[Workload],
+    workloads: Sequence[Task],
     peers: Mapping[str, type[Peer]],
     threads: Sequence[int],
     rounds: int,
@@ -104,7 +104,7 @@ def _start(
 
 
 def _time_workload(
-    workload: Workload,
+    workload: Task,
     players: Sequence[Player],
     rounds: int,
     seconds: float,
@@ -142,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_as_told(
     options: argparse.Namespace,
-    workloads: Mapping[str, Workload],
+    workloads: Mapping[str, Task],
     peers: Mapping[str, type[Peer]],
     stem: str,
 ) -> int:

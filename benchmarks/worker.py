@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.peers import Form, Peer
 from benchmarks.probes import Probe, Rates
-from benchmarks.workloads import Workload
+from benchmarks.workloads import Task
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -95,7 +95,7 @@ class ProbePlayer:
     def __init__(self, threads: int) -> None:
         self._probe = Probe(threads)
 
-    def prepare(self, _workload: Workload) -> None:
+    def prepare(self, _workload: Task) -> None:
         """Nothing: the probe is the same for every workload."""
 
     def time(self, _seconds: float) -> Rates:
@@ -109,7 +109,7 @@ class PeerPlayer:
         self._peer = peer
         self._forms: list[Form] = []
 
-    def prepare(self, workload: Workload) -> float:
+    def prepare(self, workload: Task) -> float:
         """Build and check each form; returns the largest relative error.
 
         Raises ArithmeticError for a form that computes something else.
@@ -123,7 +123,7 @@ class PeerPlayer:
         return {form.label: timed(form.call, seconds) for form in self._forms}
 
 
-def checked_error(workload: Workload, form: Form) -> float:
+def checked_error(workload: Task, form: Form) -> float:
     error = workload.relative_error(form.result(form.call()))
     if not error <= workload.largest_error:
         raise ArithmeticError(f"{form.label} on {workload.name}: relative error {error:.1e}")

@@ -26,14 +26,43 @@ class Operands(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Workload:
+class Task:
+    """What is timed, of whatever kind."""
+
+    name: str
+
+    largest_error: ClassVar[float] = reference.LIMIT
+
+    @property
+    def flops(self) -> int:
+        """Two per multiply-add."""
+        raise NotImplementedError
+
+    @property
+    def bytes_moved(self) -> int:
+        """The least that must move, each array once."""
+        raise NotImplementedError
+
+    def relative_error(self, y: NDArray[np.floating]) -> float:
+        """Of what a peer computed."""
+        raise NotImplementedError
+
+    def roofline_seconds(self, flops_per_second: float, bytes_per_second: float) -> float:
+        """No implementation on such a machine is faster (Williams et al., CACM 52(4), 2009).
+
+        Holds while the arrays come from memory: one that lives in a cache can be faster.
+        """
+        return max(self.flops / flops_per_second, self.bytes_moved / bytes_per_second)
+
+
+@dataclass(frozen=True)
+class Workload(Task):
     """One layer on one input: depthwise and pointwise convolution, bias, relu; float32.
 
     >>> Workload("page", B=4, T=10, C=12, F=4, K=4, stride=2, padding="valid").out_steps
     4
     """
 
-    name: str
     B: int
     T: int
     C: int
@@ -79,13 +108,6 @@ class Workload:
         x, y = self.B * self.T * self.C, self.B * self.out_steps * self.F
         return FLOAT32_BYTES * (x + weights + y)
 
-    def roofline_seconds(self, flops_per_second: float, bytes_per_second: float) -> float:
-        """No implementation on such a machine is faster (Williams et al., CACM 52(4), 2009).
-
-        Holds while x and y come from memory: a layer that lives in a cache can be faster.
-        """
-        return max(self.flops / flops_per_second, self.bytes_moved / bytes_per_second)
-
     @cached_property
     def operands(self) -> Operands:
         """Standard normal values, the weights scaled so that outputs stay near 1."""
@@ -101,8 +123,6 @@ class Workload:
             normal(1, d, self.F, scale=d**-0.5),
             normal(self.F),
         )
-
-    largest_error: ClassVar[float] = reference.LIMIT
 
     def relative_error(self, y_bsf: NDArray[np.floating]) -> float:
         """Of what a peer computed."""

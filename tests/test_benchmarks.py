@@ -9,7 +9,17 @@ import pytest
 from keras_oracle import keras
 from rich.console import Console
 
-from benchmarks import instructions, peers, reference, report, results, run, training, worker
+from benchmarks import (
+    instructions,
+    networks,
+    peers,
+    reference,
+    report,
+    results,
+    run,
+    training,
+    worker,
+)
 from benchmarks.peers import trainers
 from benchmarks.probes import Rates
 from benchmarks.results import Results, Timing
@@ -169,6 +179,30 @@ def test_a_training_run_writes_table_json_and_plot(tmp_path, capsys):
     assert written["absent"] == {}
     assert [t["peer"] for t in written["cells"][0]["timings"]] == ["sepconv"]
     assert (tmp_path / "training.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("peer", networks.NETWORK_PEERS)
+@pytest.mark.parametrize("name", ["kws_b1", "sepcnn_text_b1", "quartznet_b1"])
+def test_each_form_of_a_network_gives_its_outputs(name, peer):
+    call = networks.CALLS[name]
+    forms = list(networks.NETWORK_PEERS[peer](1).forms(call))
+    assert len(forms) == (3 if peer == "onnxruntime" else 1)
+    for form in forms:
+        assert worker.checked_error(call, form) <= call.largest_error
+
+
+def test_flops_of_a_network_are_two_for_each_multiply_add():
+    first, separable = 49 * 10 * 40 * 64, 4 * 49 * 64 * (9 + 64)
+    assert networks.CALLS["kws_b32"].flops == 2 * 32 * (first + separable + 64 * 12)
+
+
+def test_a_run_of_networks_writes_table_json_and_plot(tmp_path, capsys):
+    options = ["--workloads", "kws_b1", "--threads", "1", "--rounds", "2", "--seconds", "0.002"]
+    assert networks.main([*options, "--output", str(tmp_path)]) == 0
+    assert "onnxruntime" in capsys.readouterr().out
+    written = json.loads((tmp_path / "networks.json").read_text(encoding="utf-8"))
+    assert written["absent"] == {}
+    assert {t["peer"] for t in written["cells"][0]["timings"]} == {"sepconv", "onnxruntime"}
 
 
 def test_a_run_with_sepconv_alone_writes_table_json_and_plot(tmp_path, capsys):
