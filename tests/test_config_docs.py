@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from sepconv.cli.rule import page
+from sepconv.config import reference
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
@@ -65,3 +66,8 @@ def test_links_lead_to_files() -> None:
 def test_page_of_rules_is_the_table() -> None:
     """`sepconv rule --markdown > docs/rules.md` writes it."""
     assert (ROOT / "docs" / "rules.md").read_text(encoding="utf-8") == page()
+
+
+def test_page_of_layers_is_what_is_registered() -> None:
+    """`sepconv schema --markdown > docs/layers.md` writes it."""
+    assert (ROOT / "docs" / "layers.md").read_text(encoding="utf-8") == reference.page()

@@ -6,12 +6,15 @@ import argparse
 from pathlib import Path
 
 from sepconv.cli.errors import CommandError
-from sepconv.config import schema
+from sepconv.config import reference, schema
 from sepconv.errors import suggestion
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one schema, or all of them as one; or write them to files."""
+    """Print one schema, or all of them as one; or write them to files, or as a page."""
+    if arguments.markdown:
+        print(reference.page(), end="")
+        return 0
     known = schema.schemas()
     if arguments.write:
         folder = Path(arguments.write)

@@ -110,6 +110,9 @@ def _train(parser: argparse.ArgumentParser) -> None:
 def _schema(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", help="such as initializers; else all")
     parser.add_argument("--write", metavar="FOLDER", help="write every schema as a file there")
+    parser.add_argument(
+        "--markdown", action="store_true", help="print all names and arguments as a Markdown page"
+    )
     _register(parser)
 
 
