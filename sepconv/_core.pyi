@@ -99,7 +99,10 @@ class DepthwisePlan(TilePlan):
 
 class Gradient:
     def __init__(
-        self, plan: Plan, depthwise_kernel: NDArray[Any], pointwise_kernel: NDArray[Any]
+        self,
+        plan: TilePlan,
+        depthwise_kernel: NDArray[Any],
+        pointwise_kernel: NDArray[Any] | None = None,
     ) -> None: ...
     def __call__(
         self,
@@ -108,7 +111,7 @@ class Gradient:
         *,
         relu_output: NDArray[Any] | None = None,
         input_gradient: bool = True,
-    ) -> tuple[NDArray[Any] | None, NDArray[Any], NDArray[Any], NDArray[Any]]: ...
+    ) -> tuple[NDArray[Any] | None, *tuple[NDArray[Any], ...]]: ...
 
 def activate(
     x: NDArray[_Float],

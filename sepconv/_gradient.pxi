@@ -11,8 +11,9 @@ cdef class Gradient:
     """The gradients of a plan's linear outputs; immutable, callable from any thread.
 
     Args:
-        plan: a plan, whose activation is left aside.
-        depthwise_kernel, pointwise_kernel: the weights that it was made of.
+        plan: a `Plan` or a `DepthwisePlan`, whose activation is left aside.
+        depthwise_kernel, pointwise_kernel: the weights that it was made of; the second is left out
+            for a `DepthwisePlan`, and so is its gradient.
 
     Raises:
         ValueError: weights of another shape.
@@ -29,28 +30,35 @@ cdef class Gradient:
     array([3., 3., 3., 3.])
     """
 
-    cdef Plan plan
+    cdef TilePlan plan
     cdef Backward backward
     cdef GradientKernels kernels
     cdef void* memory  # the packed weights
     cdef readonly object dtype
 
-    def __cinit__(self, Plan plan not None, depthwise_kernel, pointwise_kernel):
+    def __cinit__(self, TilePlan plan not None, depthwise_kernel, pointwise_kernel=None):
+        if not isinstance(plan, Plan if pointwise_kernel is not None else DepthwisePlan):
+            raise TypeError(f"the weights are not those of a {type(plan).__name__}")
         cdef cnp.ndarray depthwise = _weights("depthwise_kernel", depthwise_kernel)
-        cdef cnp.ndarray pointwise = _weights("pointwise_kernel", pointwise_kernel)
-        wanted = (plan.kernel_size, plan.channels, plan.depth_multiplier)
+        cdef int64_t filters = 0 if pointwise_kernel is None else plan.filters
         depth = plan.channels * plan.depth_multiplier
-        if (<object>depthwise).shape != wanted or pointwise.size != depth * plan.filters:
+        cdef cnp.ndarray pointwise = _weights(
+            "pointwise_kernel",
+            np.empty((depth, 0), depthwise.dtype) if pointwise_kernel is None else pointwise_kernel,
+        )
+        wanted = (plan.kernel_size, plan.channels, plan.depth_multiplier)
+        if (<object>depthwise).shape != wanted or pointwise.size != depth * filters:
             raise ValueError(
-                f"the plan's weights have shapes {wanted} and (1, {depth}, {plan.filters}), "
+                f"the plan's weights have shapes {wanted} and (1, {depth}, {filters}), "
                 f"got {(<object>depthwise).shape} and {(<object>pointwise).shape}"
             )
         _check_one_dtype(depthwise, pointwise)
         self.plan, self.dtype = plan, depthwise.dtype
         self.kernels = kernels.gradient[dtype_index(cnp.PyArray_TYPE(depthwise))]
         self.backward.plan = plan.plan
+        self.backward.plan.filters = filters
         self.backward.plan.finite_depthwise = bool(np.isfinite(depthwise).all())
-        self.kernels.panels(plan.plan, self.backward.panels)
+        self.kernels.panels(self.backward.plan, self.backward.panels)
         size = (self.kernels.packed_bytes(self.backward) + 63) // 64 * 64
         self.memory = aligned_alloc(64, size)
         if self.memory == NULL:
@@ -73,7 +81,7 @@ cdef class Gradient:
             input_gradient: whether the first is wanted; without it, it is None.
 
         Returns:
-            (B, T, C) or (B, C, T), (K, C, M), (1, C*M, F), (F,).
+            (B, T, C) or (B, C, T), (K, C, M), (1, C*M, F), (F,); (1, C*M, F) only of a `Plan`.
 
         Raises:
             TypeError: an array of another dtype.
@@ -83,7 +91,7 @@ cdef class Gradient:
         cdef PlanStruct* plan = &self.backward.plan
         cdef int channel_axis = 1 if plan.channels_first else 2
         cdef cnp.ndarray inputs = checked_tensor("x", x, self.dtype, channel_axis, plan.channels)
-        cdef cnp.ndarray outputs = checked_tensor("g", g, self.dtype, channel_axis, plan.filters)
+        cdef cnp.ndarray outputs = checked_tensor("g", g, self.dtype, channel_axis, self.plan.filters)
         cdef cnp.npy_intp* shape = cnp.PyArray_DIMS(inputs)
         cdef GradientCall call
         call.batch, call.steps = shape[0], shape[3 - channel_axis]
@@ -104,7 +112,7 @@ cdef class Gradient:
             (plan.taps, plan.channels, plan.multiplier), self.dtype
         )
         cdef cnp.ndarray d_pointwise = np.zeros((1, depth, plan.filters), self.dtype)
-        cdef cnp.ndarray d_bias = np.zeros(plan.filters, self.dtype)
+        cdef cnp.ndarray d_bias = np.zeros(self.plan.filters, self.dtype)
         cdef cnp.ndarray dx = None
         call.dx = NULL
         if input_gradient:
@@ -117,6 +125,8 @@ cdef class Gradient:
             call.d_pointwise = cnp.PyArray_DATA(d_pointwise)
             call.d_bias = cnp.PyArray_DATA(d_bias)
             self._run(call)
+        if plan.filters == 0:
+            return dx, d_depthwise, d_bias
         return dx, d_depthwise, d_pointwise, d_bias
 
     cdef int _run(self, GradientCall& call) except -1:

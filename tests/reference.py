@@ -223,3 +223,28 @@ def convolution_gradients(
                     dx[:, t] += change(by_x).sum(axis=2)
                     dw[k] += change(by_w).sum(axis=0)
     return found, sizes
+
+
+def depthwise_gradients(
+    x_btc: ArrayLike,
+    kernel_kcm: ArrayLike,
+    g_bsd: ArrayLike,
+    *,
+    first: int,
+    strides: int = 1,
+    dilation_rate: int = 1,
+) -> tuple[list[NDArray[Wide]], list[NDArray[Wide]]]:
+    """Return what `convolution_gradients` does, for a depthwise convolution alone."""
+    x, w, g = (np.asarray(a, Wide) for a in (x_btc, kernel_kcm, g_bsd))
+    found = [np.zeros_like(x), np.zeros_like(w), g.sum(axis=(0, 1))]
+    sizes = [np.zeros_like(x), np.zeros_like(w), np.abs(g).sum(axis=(0, 1))]
+    for s in range(g.shape[1]):
+        g_bcm = g[:, s].reshape(len(g), *w.shape[1:])
+        for k in range(len(w)):
+            t = first + s * strides + k * dilation_rate
+            if 0 <= t < x.shape[1]:  # the padding adds nothing
+                by_x, by_w = g_bcm * w[k], x[:, t, :, None] * g_bcm
+                for (dx, dw, _), change in ((found, lambda a: a), (sizes, np.abs)):
+                    dx[:, t] += change(by_x).sum(axis=2)
+                    dw[k] += change(by_w).sum(axis=0)
+    return found, sizes

@@ -22,7 +22,7 @@ from sepconv import _core
 from sepconv._core import ConvolutionPlan
 from sepconv.layers.kernel_gradients import ConvolutionGradient
 
-LAYERS = ("convolution",)
+LAYERS = ("convolution", "depthwise")
 FORMATS = (False, True)
 ISAS = _core.kernel_info()["available"]
 NAMES = ("x", "kernel", "bias")
@@ -35,8 +35,9 @@ def turned(layer: Layer, x: NDArray[Any]) -> NDArray[Any]:
 
 def gradient_of(layer: Layer, weights: list[Any]) -> Any:
     plan = layer.plan(weights)
-    assert isinstance(plan, ConvolutionPlan)
-    return ConvolutionGradient(plan, weights[0])
+    if isinstance(plan, ConvolutionPlan):
+        return ConvolutionGradient(plan, weights[0])
+    return _core.Gradient(plan, weights[0])
 
 
 def output_gradient(layer: Layer, seed: int = 0) -> NDArray[Any]:
@@ -147,8 +148,7 @@ def test_blocks_of_the_depth(taps: int, channels: int, channels_first: bool) -> 
 
 def test_random_layers() -> None:
     for seed, layer in enumerate(random_layers(300, seed=2)):
-        if layer.layer in LAYERS:
-            check(layer, seed)
+        check(layer, seed)
 
 
 @given(
@@ -176,8 +176,7 @@ def test_any_layer(layer: Layer) -> None:
 def test_every_instruction_set(isa: str) -> None:
     code = (
         "from test_core_convolution_gradients import *\n"
-        "for i in random_layers(80, seed=5):\n"
-        "    if i.layer in LAYERS: check(i)"
+        "for i in random_layers(80, seed=5): check(i)"
     )
     environ = {**os.environ, "SEPCONV_ISA": isa, "PYTHONPATH": str(Path(__file__).parent)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ)
@@ -189,6 +188,8 @@ LARGE = {
     "steps": Layer(batch=1, steps=3000, channels=40, filters=64, taps=9, stride=2),
     "filters": Layer(batch=2, steps=5, channels=300, filters=1200),
     "blocks": Layer(batch=1, steps=300, channels=250, filters=100, taps=9),
+    "depthwise": Layer("depthwise", batch=3, steps=3000, channels=70, filters=1, taps=31),
+    "classes": Layer("depthwise", batch=1, steps=9000, channels=40, filters=2, dilation=31),
     "few": Layer(batch=1, steps=20000, channels=1, filters=16, taps=25, stride=4),
 }
 
@@ -204,7 +205,7 @@ def test_threads_do_not_change_a_bit(name: str, channels_first: bool) -> None:
     assert len(found) == 1
 
 
-@pytest.mark.parametrize("layer", random_layers(40, seed=6, layer="convolution"), ids=str)
+@pytest.mark.parametrize("layer", random_layers(60, seed=6), ids=str)
 def test_gradient_by_a_relu_counts_where_its_output_is_positive(layer: Layer) -> None:
     x, weights = layer.data()
     g = turned(layer, output_gradient(layer))
@@ -218,8 +219,9 @@ def test_gradient_by_a_relu_counts_where_its_output_is_positive(layer: Layer) ->
 
 
 @pytest.mark.parametrize("channels_first", FORMATS)
-def test_gradients_without_that_by_x_are_the_same(channels_first: bool) -> None:
-    layer = Layer(stride=2, channels_first=channels_first)
+@pytest.mark.parametrize("name", LAYERS)
+def test_gradients_without_that_by_x_are_the_same(name: str, channels_first: bool) -> None:
+    layer = Layer(name, stride=2, channels_first=channels_first)
     none, *others = found_by(layer, input_gradient=False)
     assert none is None
     for found, expected in zip(others, found_by(layer)[1:], strict=True):
@@ -231,8 +233,6 @@ def test_gradients_without_that_by_x_are_the_same(channels_first: bool) -> None:
 def test_memory_outside_the_arrays_is_never_touched(channels_first: bool, at_end: bool) -> None:
     blocks = Layer(batch=1, channels=250, filters=70, taps=9, steps=30)
     for layer in (*random_layers(100, seed=4), blocks):
-        if layer.layer not in LAYERS:
-            continue
         layer = replace(layer, channels_first=channels_first)
         x, weights = layer.data()
         x, g = turned(layer, x), turned(layer, output_gradient(layer))
@@ -253,6 +253,24 @@ def test_memory_outside_the_arrays_is_never_touched(channels_first: bool, at_end
 def test_empty_batches_and_inputs_give_zeros(layer: str, channels_first: bool) -> None:
     for case in (Layer(layer, batch=0), Layer(layer, steps=0), Layer(layer, steps=0, stride=2)):
         check(replace(case, channels_first=channels_first))
+
+
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize("multiplier", [1, 3])
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_depthwise_channels_do_not_touch_each_other(
+    value: float, multiplier: int, channels_first: bool
+) -> None:
+    layer = Layer("depthwise", channels=37, filters=multiplier, channels_first=channels_first)
+    x, weights = layer.data()
+    g = output_gradient(layer)
+    x[0, 4, 20] = g[1, 7, 20 * multiplier] = weights[0][0, 20, 0] = value
+    dx, by_kernel, by_bias = gradient_of(layer, weights)(turned(layer, x), turned(layer, g))
+    dx = turned(layer, dx)
+    for found, axis in ((dx, 2), (by_kernel, 1), (by_bias.reshape(37, -1), 0)):
+        others = np.delete(found, 20, axis)
+        assert np.isfinite(others).all()
+        assert not np.isfinite(found).all()
 
 
 @pytest.mark.parametrize("layer", LAYERS)

@@ -2,6 +2,7 @@
 //
 // From g, the gradient by y before the activation, come those by x, by both kernels and by the
 // bias. H, the depthwise half, is computed again; dH is g times the pointwise kernel transposed.
+// A depthwise convolution alone has 0 filters: its y is H, and g is dH.
 //
 // The work is a grid: blocks of depthwise channels, which share nothing but g, times partitions of
 // the steps. Each cell adds up sums of its own, which are then added in the order of the

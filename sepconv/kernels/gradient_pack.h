@@ -34,7 +34,7 @@ template <class T> struct GradientLayout {
   const int64_t phases = smaller(b.plan.phases, taps);  // of the taps, at most
   const int64_t phase_taps = ceil_div(taps, phases);    // of the longest
   const int64_t reach = phase_taps - 1;  // steps of dH before its own that a step's dx reads
-  const int64_t panel_sums = width * (filter_vectors * vl + taps);
+  const int64_t panel_sums = width * (filter_vectors * vl + taps + b.plan.alone());
 
   // Taps of one phase: p, p + phases, ...
   int64_t taps_of(int64_t p) const { return (taps - 1 - p) / phases + 1; }
@@ -51,7 +51,8 @@ template <class T> struct GradientLayout {
   }
   const T* zeros() const { return pointwise(b.panels.count); }
 
-  // [width][filters], [taps][width] for each panel, then [filters]; filters to whole vectors
+  // [width][filters], [taps][width] for each panel, then [filters]; filters to whole vectors. The
+  // bias of a depthwise convolution alone is one more row of its panels
   T* sums(const GradientCall& call, int64_t partition, int64_t panel) const {
     return static_cast<T*>(call.sums) + partition * b.panels.sums_size + panel * panel_sums;
   }
@@ -70,7 +71,7 @@ template <class T> static void gradient_panels(const Plan& plan, Panels& panels)
                              : ceil_div(plan.depth(), panels.lanes);
   panels.width = ceil_div(panels.lanes, unit) * unit;
   const int64_t filters = ceil_div(plan.filters, lanes<T>) * lanes<T>;
-  panels.sums_size = panels.count * panels.width * (filters + plan.taps) + filters;
+  panels.sums_size = panels.count * panels.width * (filters + plan.taps + plan.alone()) + filters;
 }
 
 template <class T> static int64_t gradient_packed_bytes(const Backward& b) {

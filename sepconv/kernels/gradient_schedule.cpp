@@ -11,6 +11,9 @@ static int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 // Operations: below the first, one thread is faster; a cell that is a stretch of time of its own,
 // with steps computed twice, has the second; signals are looked at after the third of each cell.
 constexpr double serial_work = 4e6, cell_work = 1e8, round_work = 2e9;
+// A depthwise convolution alone waits for memory, as long as for so many products of a step; its
+// sums are few, so cells of its own are cheap.
+constexpr double alone_cell_work = 4e6, alone_products = 32;
 constexpr int64_t most_cells = 32;
 // A block's share of the pointwise kernel and of its gradient: both stay in L2 beside a tile.
 constexpr double block_bytes = 512 << 10;
@@ -19,9 +22,11 @@ GradientCut gradient_cut(const Backward& b, const GradientKernels& kernels,
                          const GradientCall& call, int threads) {
   const Plan& p = b.plan;
   GradientCut cut{};
-  const double step_work = 2. * double(p.depth()) * (3. * double(p.taps) + 2. * double(p.filters));
+  const double others = p.alone() ? alone_products : 2. * double(p.filters);
+  const double step_work = 2. * double(p.depth()) * (3. * double(p.taps) + others);
   const double work = step_work * double(call.batch) * double(call.out_steps);
-  const int64_t cells = std::clamp<int64_t>(int64_t(work / cell_work), 1, most_cells);
+  const int64_t cells = std::clamp<int64_t>(
+      int64_t(work / (p.alone() ? alone_cell_work : cell_work)), 1, most_cells);
 
   cut.classes = std::min(p.classes, call.out_steps);
   const int64_t in_class = ceil_div(call.out_steps, cut.classes);
@@ -29,7 +34,7 @@ GradientCut gradient_cut(const Backward& b, const GradientKernels& kernels,
 
   // Wide blocks pack g less often; but blocks cost nothing where partitions would.
   const int64_t group = b.panels.a_channel;
-  const double group_bytes = double(group * b.panels.width) * double(p.filters) * 4;
+  const double group_bytes = double(group * b.panels.width) * double(std::max<int64_t>(p.filters, 1)) * 4;
   const int64_t groups = b.panels.count / group;
   const int64_t wide = std::clamp<int64_t>(int64_t(block_bytes / group_bytes), 1, groups);
   const int64_t wanted = std::min(groups, ceil_div(cells, apart));

@@ -84,8 +84,9 @@ template <class T> struct GradientCell : GradientLayout<T> {
     auto steps = [&](const void* data, int64_t n, int64_t channels) {
       return Steps<T>::of(const_cast<void*>(data), sample, n, channels, b.plan.channels_first);
     };
+    const int64_t of_y = b.plan.alone() ? b.plan.depth() : filters;
     return {sample, c, in_class, end, steps(call.x, call.steps, b.plan.channels),
-            steps(call.g, call.out_steps, filters), steps(call.y, call.out_steps, filters),
+            steps(call.g, call.out_steps, of_y), steps(call.y, call.out_steps, of_y),
             steps(call.dx, call.steps, b.plan.channels)};
   }
 
@@ -110,7 +111,7 @@ template <class T> struct GradientCell : GradientLayout<T> {
   Ahead lines_after(const Unit& u, int64_t a) const {
     Ahead next;
     // Where g is read once for every block, it comes from a cache anyway.
-    if (b.plan.channels_first || b.plan.classes > 1 || cut.blocks > 1) return next;
+    if (b.plan.channels_first || b.plan.classes > 1 || cut.blocks > 1 || b.plan.alone()) return next;
     const int64_t C = b.plan.channels, item = sizeof(T);
     const int64_t s = larger<int64_t>(u.sample * call.out_steps + a, 0);
     const int64_t n = smaller(cut.tile, call.batch * call.out_steps - s);
@@ -130,12 +131,17 @@ template <class T> struct GradientCell : GradientLayout<T> {
 
   void run_tile(const Unit& u, int64_t p, int64_t a, int64_t n, bool own, Ahead& next,
                 int64_t lines) const {
-    gradient_by_h(p, n, next, own ? lines / 2 : 0);
+    if (b.plan.alone())
+      call.y ? copy_g<true>(u, p, a, n, own) : copy_g<false>(u, p, a, n, own);
+    else
+      gradient_by_h(p, n, next, own ? lines / 2 : 0);
     if (own) {
       const Panel panel = panel_of(b, p);
       copy_x(u, panel, a, n);
-      depthwise_half(u, p, panel, a, n);
-      gradient_by_pointwise(p, panel, n, next, lines / 2);
+      if (!b.plan.alone()) {
+        depthwise_half(u, p, panel, a, n);
+        gradient_by_pointwise(p, panel, n, next, lines / 2);
+      }
       gradient_by_depthwise(u, p, panel, a, n);
       if (call.dx) gradient_by_x(u, p, panel, a, n);
     }
@@ -225,6 +231,32 @@ template <class T> struct GradientCell : GradientLayout<T> {
       block.a = g + i / gemm_rows * g_stride;
       block.y = dh_of(p) + (this->reach + i) * width;
       gemm<T, BiasOf::column>(smaller<int64_t>(gemm_rows, n - i), block);
+    }
+  }
+
+  template <bool masked>
+  void copy_g(const Unit& u, int64_t p, int64_t a, int64_t n, bool own) const {
+    const Panel panel = panel_of(b, p);
+    const int64_t apart = b.plan.classes, step = u.c + apart * a;
+    alignas(64) T g_rows[most_rows * vl], y_rows[most_rows * vl];
+    for (int64_t q = 0; q < width_of(panel); q += vl) {
+      const int64_t count = larger<int64_t>(smaller<int64_t>(panel.lanes - q, vl), 0);
+      const int64_t first = panel.first + (count ? q : 0);
+      T* out = dh_of(p) + this->reach * width + q;
+      Vec<T> sum{};
+      for (int64_t i = 0; i < n; i += most_rows) {
+        const int64_t m = smaller(most_rows, n - i), at = step + apart * i;
+        const Rows<T> in = u.g.rows(at, apart, m, first, count, g_rows);
+        const Rows<T> y = masked ? u.y.rows(at, apart, m, first, count, y_rows) : in;
+        for (int64_t r = 0; r < m; r++, out += width) {
+          Vec<T> v = load_first(in.data + r * in.stride, in.lanes);
+          if (masked) v = load_first(y.data + r * y.stride, y.lanes) > T(0) ? v : Vec<T>{};
+          store(out, v);
+          sum += v;
+        }
+      }
+      T* bias = sums_of(p) + width * this->taps + q;
+      if (own) store(bias, load(bias) + sum);
     }
   }
 
@@ -473,6 +505,7 @@ static void gradient_reduce(const Backward& b, const GradientCall& call, const G
   for (int64_t j = 0; j < l.taps; j++)
     total(sums + l.width * filters + j * l.width, call.d_depthwise,
           j * b.plan.depth() + panel.first, panel.lanes);
+  if (b.plan.alone()) total(sums + l.taps * l.width, call.d_bias, panel.first, panel.lanes);
   if (index == 0) total(l.sums(call, 0, b.panels.count), call.d_bias, 0, l.filters);
 }
 

@@ -42,6 +42,8 @@ struct Plan {
   const void* bias;
 
   SEPCONV_ALWAYS_INLINE int64_t depth() const { return channels * multiplier; }
+  // a depthwise convolution in the backward half, where it has no filters
+  SEPCONV_ALWAYS_INLINE bool alone() const { return filters == 0; }
   SEPCONV_ALWAYS_INLINE int64_t span() const { return (taps - 1) * dilation + 1; }
 };
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from sepconv import activations, constraints, initializers, regularizers
 from sepconv.declaration import Argument, argument
 from sepconv.layers.convolutional import Convolution
-from sepconv.layers.kernel_gradients import DepthwiseGradient
 from sepconv.layers.packed_kernels import Computation, CoreGradient
 from sepconv.layers.registry import registry
 from sepconv.layers.rules import DataFormat, ObjectOrElse, Padding
@@ -123,7 +122,9 @@ class DepthwiseConv1D(Convolution):
         return DepthwisePlan(kernel, bias, **self.geometry, **arguments)
 
     def gradient(self, plan: Computation, *weights: NDArray[Any]) -> CoreGradient:
-        return DepthwiseGradient(weights[0], self.geometry)
+        from sepconv.core import Gradient
+
+        return Gradient(plan, weights[0])  # type: ignore[arg-type]  # which is a DepthwisePlan
 
     def output_channels(self, channels: int | None) -> int | None:
         return None if channels is None else channels * self.depth_multiplier

@@ -1,4 +1,4 @@
-"""Gradients of the convolutions beside SeparableConv1D, by what the core computes.
+"""Gradients of convolutions of all channels, and of matrix products, by what the core computes.
 
 The gradient by x of a convolution is one of g, with the kernel turned round in time. For strides
 there is one for each of the steps of x between two windows, whose taps are those that meet it.
@@ -115,21 +115,3 @@ class MatrixGradient:
 
 def _rows(x: Array) -> Array:
     return x.reshape(1, -1, x.shape[-1])
-
-
-class DepthwiseGradient:
-    """The gradients of `sepconv.core.DepthwisePlan(kernel, bias, **geometry)`."""
-
-    def __init__(self, kernel: Array, geometry: dict[str, Any]) -> None:
-        from sepconv.core import Gradient, Plan
-
-        identity = np.eye(kernel.shape[1] * kernel.shape[2], dtype=kernel.dtype)
-        self._gradient = Gradient(Plan(kernel, identity, None, **geometry), kernel, identity)
-
-    def __call__(
-        self, x: Array, g: Array, *, relu_output: Array | None = None, input_gradient: bool = True
-    ) -> Found:
-        dx, by_kernel, _, by_bias = self._gradient(
-            x, np.ascontiguousarray(g), relu_output=relu_output, input_gradient=input_gradient
-        )
-        return dx, by_kernel, by_bias
