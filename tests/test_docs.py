@@ -1,4 +1,4 @@
-"""README and docs/keras.md are true: their Python is executed, their links lead somewhere."""
+"""README and the pages of docs/ are true: their Python is executed, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ import pytest
 from sepconv.config import load
 
 ROOT = Path(__file__).parent.parent
-PAGES = ["README.md", "CONTRIBUTING.md", "docs/keras.md", "docs/decisions.md"]
+PAGES = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/keras.md",
+    "docs/decisions.md",
+    "docs/layers.md",
+    "docs/training.md",
+]
 
 
 def blocks(page: str, language: str) -> list[str]:
@@ -19,8 +26,11 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/keras.md"])
-def test_python_does_what_the_page_shows(page: str) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/keras.md", "docs/training.md"])
+def test_python_does_what_the_page_shows(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     code = "".join(blocks(page, "python"))
     example = doctest.DocTestParser().get_doctest(code, {}, page, None, None)
