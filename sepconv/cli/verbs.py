@@ -149,6 +149,33 @@ def _export(parser: argparse.ArgumentParser) -> None:
     _register(parser)
 
 
+def _bench(parser: argparse.ArgumentParser) -> None:
+    _config(parser)
+    _input_shape(parser)
+    parser.add_argument("--batch", metavar="N", type=_count, default=1, help="samples in a call")
+    parser.add_argument("--threads", metavar="N", type=_count, help="as many as there are CPUs")
+    parser.add_argument(
+        "--seconds", metavar="S", type=_seconds, default=1.0, help="of the whole, and of its layers"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the figures there, too")
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number of at least 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 3600:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds from 0 to 3600")
+    return seconds
+
+
 def _diff(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("one", metavar="A", help="a model or a config")
     parser.add_argument("other", metavar="B", help="a model or a config")
@@ -181,6 +208,7 @@ VERBS = (
     Verb("import", "turn Keras's JSON into the short YAML form", _import, "sepconv.cli.import_"),
     Verb("convert", "write a model in another file format", _convert, "sepconv.cli.convert"),
     Verb("export", "write a model as an ONNX file", _export, "sepconv.cli.export"),
+    Verb("bench", "time a config's network on this machine", _bench, "sepconv.cli.bench"),
     Verb("diff", "print what differs between two models", _diff, "sepconv.cli.diff"),
     Verb("schema", "print the JSON Schema of configs", _schema, "sepconv.cli.schema"),
     Verb("rule", "explain a code of `validate`", _rule, "sepconv.cli.rule"),

@@ -82,9 +82,9 @@ class Program:
     def run(self, arrays: Iterable[Any], training: bool | None) -> list[Any]:
         """Return the outputs for arrays; `training=None` leaves it to what each call was given."""
         steps = self._fused.get(training)
-        return self.through(arrays, self._quickest(training) if steps is None else steps, _called)
+        return self.through(arrays, self.quickest(training) if steps is None else steps, called)
 
-    def _quickest(self, training: bool | None) -> list[Step]:
+    def quickest(self, training: bool | None) -> list[Step]:
         """Return the steps for calls on arrays."""
         steps = self.steps[training]
         if training or not all(step.layer.built for step in steps):
@@ -154,7 +154,7 @@ class Program:
         return told
 
 
-def _called(step: Step, x: Any) -> Any:
+def called(step: Step, x: Any) -> Any:
     if step.again:
         with losses.kept(step.layer, True):
             return step.run(x, **step.kwargs)
