@@ -179,30 +179,46 @@ class _Graph:
             yield from (ref for ref in call.refs() if (ref.name, ref.span) not in self.wrong)
 
     def _ordered(self) -> list[Vertex]:
+        for name, number in self.calls:
+            if number:  # the first call makes the weights
+                needs[name, number].add((name, number - 1))
         """Return the calls, each behind those that it needs; report each cycle and cut it."""
         needs = {vertex: {_vertex(ref) for ref in self._refs(vertex)} for vertex in self.calls}
         for _ in range(MAX_CYCLES):
             try:
                 return list(graphlib.TopologicalSorter(needs).static_order())
             except graphlib.CycleError as error:
-                cycle: list[Vertex] = error.args[1]
-                self._report_cycle(cycle[:-1])
-                needs[cycle[1]].discard(cycle[0])
+                cycle = self._turned(error.args[1][:-1])
+                self._report_cycle(cycle)
+                needs[cycle[0]].discard(cycle[-1])
         return []
 
-    def _report_cycle(self, cycle: list[Vertex]) -> None:
-        # From the layer that is written first: the cycle does not depend on where it was met.
+    def _turned(self, cycle: list[Vertex]) -> list[Vertex]:
+        """Return a cycle from the call that is written first on: not from where it was met.
+
+        What leads to that call is a name, and not only the layer's call before.
+        """
         order = {vertex: index for index, vertex in enumerate(self.calls)}
-        first = min(range(len(cycle)), key=lambda index: order[cycle[index]])
-        turned = [*cycle[first:], *cycle[:first]]
-        if any(name in self.twice for name, _ in turned):
+        first = min(
+            (i for i in range(len(cycle)) if cycle[i - 1] in map(_vertex, self._refs(cycle[i]))),
+            key=lambda index: order[cycle[index]],
+        )
+        return [*cycle[first:], *cycle[:first]]
+
+    def _report_cycle(self, cycle: list[Vertex]) -> None:
+        if any(name in self.twice for name, _ in cycle):
             return
-        ref = next(ref for ref in self._refs(turned[0]) if _vertex(ref) == turned[-1])
-        shown = [*turned, turned[0]]
-        names = " → ".join(f"`{name_of(name, 40)}`" for name, _ in shown[:8])
-        more = f" → … ({len(turned)} layers)" if len(shown) > 8 else ""
+        ref = next(ref for ref in self._refs(cycle[0]) if _vertex(ref) == cycle[-1])
+        layers = [name for name, _ in cycle]
+        shown = [
+            f"{name_of(name, 40)}/{number}" if layers.count(name) > 1 else name_of(name, 40)
+            for name, number in [*cycle, cycle[0]][:8]
+        ]
+        names = " → ".join(f"`{name}`" for name in shown)
+        more = f" → … ({len(cycle)} layers)" if len(cycle) > 7 else ""
+        help = "a layer's calls are made in their order" if len(set(layers)) < len(layers) else None
         self.wrong.add((ref.name, ref.span))
-        self.findings.add("SC331", f"{names}{more} is a cycle", ref.span, ref.path)
+        self.findings.add("SC331", f"{names}{more} is a cycle", ref.span, ref.path, help=help)
 
     # --- shapes ----------------------------------------------------------------------------------
 
