@@ -106,16 +106,35 @@ def graphs(draw: st.DrawFn) -> dict[str, Any]:
     return {"Functional": {"inputs": inputs, "layers": layers, "outputs": outputs}}
 
 
-def constructors_accept(raw: bytes) -> bool:
-    """Tell whether the network can be made, weights and all."""
+@st.composite
+def keras_graphs(draw: st.DrawFn) -> dict[str, Any]:
+    """Return a graph in Keras's form, some calls with another list around their tensors, or none.
+
+    Keras tells a tensor from a list of it; the short form does not.
+    """
+    network = keras_form(json.dumps(draw(graphs())).encode())
+    for layer in network["config"]["layers"]:
+        for call in layer["inbound_nodes"]:
+            if draw(rarely):
+                (given,) = call["args"]
+                call["args"] = given[:1] if isinstance(given, list) else [[given]]
+    return network
+
+
+def keras_form(raw: bytes) -> dict[str, Any]:
     (found,) = read(raw, "a.json")
     assert found.root is not None
     spec = document(found.root, Findings(""))
     assert spec is not None
+    return to_config(spec)
+
+
+def constructors_accept(raw: bytes) -> bool:
+    """Tell whether the network can be made, weights and all."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            models.deserialize(to_config(spec))
+            models.deserialize(keras_form(raw))
         except (SepconvError, TypeError):
             return False
     return True
@@ -132,14 +151,14 @@ def check(given_document: dict[str, Any]) -> None:
         assert (not errors) == constructors_accept(raw), [(f.code, f.message) for f in errors]
 
 
-@given(stacks() | graphs())
+@given(stacks() | graphs() | keras_graphs())
 @settings(max_examples=300, suppress_health_check=list(HealthCheck), deadline=None)
 def test_validator_and_constructors_agree(given_document: dict[str, Any]) -> None:
     check(given_document)
 
 
 @pytest.mark.fuzz
-@given(stacks() | graphs())
+@given(stacks() | graphs() | keras_graphs())
 @settings(
     max_examples=int(os.environ.get("SEPCONV_FUZZ", "20")),
     suppress_health_check=list(HealthCheck),

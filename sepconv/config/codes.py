@@ -345,8 +345,8 @@ RULES: dict[str, Rule] = {
     ),
     "SC333": Rule(
         "wrong number of inputs",
-        "Most layers take one input; Add, Concatenate and their like take two or more, Subtract "
-        "and Dot exactly two.",
+        "Most layers take one input. Add, Concatenate and their like take a list of them, which "
+        "has two names or more in a `from`; Subtract and Dot take a list of two.",
         _graph("a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: [x, x]}"),
         _graph("a: {SeparableConv1D: {filters: 4, kernel_size: 3}, from: x}"),
     ),

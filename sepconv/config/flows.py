@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from sepconv.config.checks import is_sound
 from sepconv.config.findings import Findings, Note
 from sepconv.config.kinds import LAYERS
 from sepconv.config.nodes import Span
 from sepconv.config.sketching import sketched
-from sepconv.config.specs import Spec
+from sepconv.config.specs import Spec, is_sequential
 from sepconv.config.words import name_of
 from sepconv.layers.geometry import span as kernel_span
 from sepconv.layers.symbolic import SymbolicTensor
 
 Shape = tuple[int | None, ...]
 LARGE = 2**32  # bytes of weights that are probably a slip of the keyboard
-MERGES = {  # how many inputs they take
-    **dict.fromkeys(("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply"), (2, None)),
+MERGES = {  # how many inputs they take, in a list
+    **dict.fromkeys(("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply"), (1, None)),
     **dict.fromkeys(("Dot", "Subtract"), (2, 2)),
 }
 
@@ -40,14 +40,15 @@ class Flow:
 
 
 UNKNOWN = Flow()
+Flows: TypeAlias = Flow | list[Flow]  # what reaches a layer: by itself, or in a list
 
 
-def through(spec: Spec, inputs: list[Flow], findings: Findings) -> Flow:
+def through(spec: Spec, given: Flows, findings: Findings) -> Flow:
     """Return what leaves a layer, and add a finding when what reaches it does not fit."""
-    layer = spec.made
+    layer, inputs = spec.made, listed(given)
     if spec.name == "InputLayer":
         return inputs[0] if inputs and inputs[0].shape is not None else of_input(spec)
-    if layer is None or not is_sound(spec, findings) or not _fits_number(spec, inputs, findings):
+    if layer is None or not is_sound(spec, findings) or not fits_number(spec, given, findings):
         return UNKNOWN
     known = [flow.shape for flow in inputs if flow.shape is not None]
     if len(known) < len(inputs):
@@ -63,7 +64,11 @@ def through(spec: Spec, inputs: list[Flow], findings: Findings) -> Flow:
         _check_dtype(spec, inputs[0], findings)
         if not _has_axes(spec, layer, known[0], findings):
             return UNKNOWN
-    return _called(spec, layer, inputs, known, findings)
+    return _called(spec, layer, given, findings)
+
+
+def listed(given: Flows) -> list[Flow]:
+    return given if isinstance(given, list) else [given]
 
 
 def of_input(spec: Spec) -> Flow:
@@ -93,25 +98,26 @@ def entering(network: Spec, given: Flow, own: Flow, findings: Findings) -> Flow:
     return given
 
 
-def _fits_number(spec: Spec, inputs: list[Flow], findings: Findings) -> bool:
-    if spec.name not in LAYERS:
+def fits_number(spec: Spec, given: Flows, findings: Findings) -> bool:
+    """Tell whether as many inputs reach a layer or Sequential as it takes, in a list or not."""
+    if spec.name not in LAYERS and not is_sequential(spec):
         return True  # the user's own may take any number
+    count, is_list = len(listed(given)), isinstance(given, list)
     least, most = MERGES.get(spec.name, (1, 1))
-    if least <= len(inputs) and (most is None or len(inputs) <= most):
+    if is_list == (spec.name in MERGES) and least <= count and (most is None or count <= most):
         return True
-    takes = f"at least {least} inputs" if most is None else _inputs(least)
+    takes = "1 input"
+    if spec.name in MERGES:
+        takes = "a list of inputs" if most is None else f"a list of {least} inputs"
+    got = str(count) if count != 1 else "a list of 1" if is_list else "one alone"
     findings.add(
         "SC333",
-        f"{spec.name} takes {takes}, and {len(inputs)} reach{'es' if len(inputs) == 1 else ''} it",
+        f"{spec.name} takes {takes}, and {got} reach{'es' if count == 1 else ''} it",
         spec.span,
         spec.path,
-        help="merge them first, with Add or Concatenate" if most == 1 and inputs else None,
+        help="merge them first, with Add or Concatenate" if most == 1 and count > 1 else None,
     )
     return False
-
-
-def _inputs(count: int) -> str:
-    return f"{count} input{'' if count == 1 else 's'}"
 
 
 def _open(spec: Spec, layer: Any, shape: Shape, inputs: list[Flow], findings: Findings) -> Flow:
@@ -123,22 +129,20 @@ def _open(spec: Spec, layer: Any, shape: Shape, inputs: list[Flow], findings: Fi
         return UNKNOWN
 
 
-def _called(
-    spec: Spec, layer: Any, inputs: list[Flow], shapes: list[Shape], findings: Findings
-) -> Flow:
+def _called(spec: Spec, layer: Any, given: Flows, findings: Findings) -> Flow:
+    inputs = listed(given)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             if spec.name not in LAYERS:  # the user's own: nothing of it is built
-                batched: Any = [(None, *shape) for shape in shapes]
-                out = layer.compute_output_shape(batched[0] if len(batched) == 1 else batched)
+                batched: Any = [(None, *(flow.shape or ())) for flow in inputs]
+                out = layer.compute_output_shape(batched if isinstance(given, list) else batched[0])
                 return _flow(spec, out, layer.compute_dtype)
             tensors: Any = [
-                SymbolicTensor((None, *shape), flow.dtype)
-                for shape, flow in zip(shapes, inputs, strict=True)
+                SymbolicTensor((None, *(flow.shape or ())), flow.dtype) for flow in inputs
             ]
             made = sketched(layer)
-            output = layer(tensors[0] if len(tensors) == 1 else tensors)
+            output = layer(tensors if isinstance(given, list) else tensors[0])
     except NotImplementedError:
         return UNKNOWN
     except Exception as error:  # a registered class may raise anything

@@ -10,7 +10,16 @@ from sepconv import models
 from sepconv.config import wiring
 from sepconv.config.checks import check_object
 from sepconv.config.findings import Findings, Note
-from sepconv.config.flows import UNKNOWN, Flow, entering, of_input, through
+from sepconv.config.flows import (
+    UNKNOWN,
+    Flow,
+    Flows,
+    entering,
+    fits_number,
+    listed,
+    of_input,
+    through,
+)
 from sepconv.config.keras_form import to_config, unique_name
 from sepconv.config.nodes import Span
 from sepconv.config.specs import Spec, is_functional, is_network, is_sequential
@@ -29,7 +38,7 @@ def check_document(
     """
     flow = UNKNOWN if input_shape is None else Flow(tuple(input_shape), "--input-shape")
     _check_parts(spec, findings)
-    return flow_through(spec, [flow], findings)
+    return flow_through(spec, flow, findings)
 
 
 # --- the parts, each by itself -------------------------------------------------------------------
@@ -99,15 +108,16 @@ def _check_names(spec: Spec, findings: Findings) -> None:
 # --- shapes --------------------------------------------------------------------------------------
 
 
-def flow_through(spec: Spec, inputs: list[Flow], findings: Findings) -> list[Flow]:
+def flow_through(spec: Spec, given: Flows, findings: Findings) -> list[Flow]:
     """Return what leaves a layer or network, and add a finding where what reaches it is unfit."""
     if is_functional(spec):
-        return wiring.flow_through(spec, inputs, findings, flow_through)
+        return wiring.flow_through(spec, given, findings, flow_through)
     if not is_sequential(spec):
-        return [through(spec, inputs, findings)]
-    flow = entering(spec, inputs[0] if inputs else UNKNOWN, _declared_input(spec), findings)
+        return [through(spec, given, findings)]
+    (flow,) = listed(given) if fits_number(spec, given, findings) else [UNKNOWN]
+    flow = entering(spec, flow, _declared_input(spec), findings)
     for layer in spec.layers:
-        (flow, *others) = flow_through(layer, [flow], findings)
+        (flow, *others) = flow_through(layer, flow, findings)
         if others:
             findings.add(
                 "SC333",

@@ -7,20 +7,18 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 from sepconv.config.findings import Findings, Note
-from sepconv.config.flows import UNKNOWN, Flow, entering, of_input
+from sepconv.config.flows import UNKNOWN, Flow, Flows, entering, listed, of_input
 from sepconv.config.nodes import Span
 from sepconv.config.specs import Call, Ref, Spec, is_functional, refs_in
 from sepconv.config.words import did_you_mean, name_of
 
 MAX_CYCLES = 20  # who mends that many runs the validator again
 MAX_COMPARED = 10_000  # names, which takes a tenth of a second
-FlowThrough: TypeAlias = Callable[[Spec, list[Flow], Findings], list[Flow]]
+FlowThrough: TypeAlias = Callable[[Spec, Flows, Findings], list[Flow]]
 Vertex: TypeAlias = tuple[str, int]  # a call of a layer
 
 
-def flow_through(
-    network: Spec, inputs: list[Flow], findings: Findings, inner: FlowThrough
-) -> list[Flow]:
+def flow_through(network: Spec, given: Flows, findings: Findings, inner: FlowThrough) -> list[Flow]:
     """Return what leaves a Functional network, and add what is wrong with its graph.
 
     Arguments:
@@ -28,7 +26,7 @@ def flow_through(
     """
     graph = _Graph(network, findings)
     graph.check()
-    flows = graph.flows(inputs, inner)
+    flows = graph.flows(listed(given), inner)
     outputs = list(refs_in(network.graph.outputs if network.graph else None))
     return [graph.flow_of(ref, flows) for ref in outputs]
 
@@ -179,11 +177,11 @@ class _Graph:
             yield from (ref for ref in call.refs() if (ref.name, ref.span) not in self.wrong)
 
     def _ordered(self) -> list[Vertex]:
+        """Return the calls, each behind those that it needs; report each cycle and cut it."""
+        needs = {vertex: {_vertex(ref) for ref in self._refs(vertex)} for vertex in self.calls}
         for name, number in self.calls:
             if number:  # the first call makes the weights
                 needs[name, number].add((name, number - 1))
-        """Return the calls, each behind those that it needs; report each cycle and cut it."""
-        needs = {vertex: {_vertex(ref) for ref in self._refs(vertex)} for vertex in self.calls}
         for _ in range(MAX_CYCLES):
             try:
                 return list(graphlib.TopologicalSorter(needs).static_order())
@@ -229,7 +227,7 @@ class _Graph:
         for vertex in self.order:
             layer, call = self.layers[vertex[0]], self.calls.get(vertex)
             if layer.name == "InputLayer":
-                flows[vertex] = inner(layer, [given.get(layer.label, UNKNOWN)], self.findings)
+                flows[vertex] = inner(layer, given.get(layer.label, UNKNOWN), self.findings)
             elif call is not None and layer.name:
                 flows[vertex] = self._called(layer, call, flows, inner)
         return flows
@@ -244,7 +242,9 @@ class _Graph:
             return [UNKNOWN]
         if refs and not call.is_plain():
             return [UNKNOWN]  # arguments of its own, which only the layer knows
-        return inner(layer, [self.flow_of(ref, flows) for ref in refs], self.findings)
+        reaching = [self.flow_of(ref, flows) for ref in refs]
+        is_alone = bool(refs) and isinstance(call.args[0], Ref)
+        return inner(layer, reaching[0] if is_alone else reaching, self.findings)
 
     def flow_of(self, ref: Ref, flows: dict[Vertex, list[Flow]]) -> Flow:
         found = flows.get(_vertex(ref), [])
