@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -99,3 +100,18 @@ def test_import_loads_no_more_than_it_needs(statement: str, absent: tuple[str, .
     code = f"{statement}; import sys; print(*[m for m in {absent!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_contributors_page_draws_the_storeys() -> None:
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    drawn = re.findall(
+        r"^ {4,}(?:└ )?([\w, ]+)$", text.split("Imports point down")[1], re.MULTILINE
+    )
+    storeys = [set(line.split(", ")) for line in drawn[: len(STOREYS)]]
+    assert storeys == [{name for name in names if name[0] != "_"} for names in STOREYS]
+
+
+@pytest.mark.parametrize("name", sorted({part(path) for path in modules()}))
+def test_contributors_page_tells_what_lives_in_each_part(name: str) -> None:
+    rooms = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## ")[1]
+    assert re.search(rf"`(sepconv/)?{name}(/|\.py)`", rooms)
