@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import sepconv
 from sepconv.cli import main
+from sepconv.training import seeded
 
 ROOT = Path(__file__).parent.parent
 DEMO = ROOT / "examples" / "demo.py"
@@ -82,3 +84,17 @@ def test_the_text_network_learns_what_is_defined(tmp_path):
     assert main(["train", config, "--set", "training.epochs=3", "--output", str(tmp_path)]) == 0
     curves = json.loads((tmp_path / "history.json").read_text(encoding="utf-8"))
     assert curves["val_accuracy"][-1] > 0.6
+
+
+def test_the_residual_network_learns_its_batch():
+    """A few steps on one batch: every layer of the graph passes its gradient on."""
+    random = np.random.default_rng(0)
+    network = seeded(sepconv.load(ROOT / "configs" / "keyword_residual.yaml"), 1)
+    x = random.standard_normal((16, *network.input_shape[1:]), np.float32)
+    y = random.integers(network.output_shape[-1], size=16)
+    before = network.get_weights()
+    network.compile("adam", "sparse_categorical_crossentropy")
+    losses = [network.train_on_batch(x, y) for _ in range(10)]
+    assert losses[-1] < 0.7 * losses[0]
+    for old, new in zip(before, network.get_weights(), strict=True):
+        assert not np.array_equal(old, new)
