@@ -88,7 +88,12 @@ SHARED = ("dispatch.cpp", "schedule.cpp", "gradient_schedule.cpp", "weight_gradi
 core = Extension(
     "sepconv._core",
     ["sepconv/_core.pyx", *(str(KERNELS / name) for name in SHARED)],
-    depends=[*HEADERS, "sepconv/_gradient.pxi", "sepconv/_weight_gradient.pxi"],
+    depends=[
+        *HEADERS,
+        "sepconv/_gradient.pxi",
+        "sepconv/_weight_gradient.pxi",
+        "sepconv/_by_channel.pxi",
+    ],
     language="c++",
     include_dirs=["sepconv", numpy.get_include()],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],

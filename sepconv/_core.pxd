@@ -122,6 +122,32 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         const Epilogue&, const void*, const void*, void*, int64_t
     ) noexcept nogil
 
+    struct ChannelSums:
+        const void* x
+        const void* z
+        const void* shift
+        double* sums
+        int64_t outer
+        int64_t channels
+        int64_t inner
+        int64_t rows
+
+    struct ChannelAffine:
+        const void* x
+        const void* shift
+        const void* scale
+        const void* offset
+        const void* z
+        const void* z_scale
+        void* out
+        int64_t outer
+        int64_t channels
+        int64_t inner
+        int64_t rows
+
+    ctypedef void (*SumChannels)(const ChannelSums&, int64_t) noexcept nogil
+    ctypedef void (*MapChannels)(const ChannelAffine&, int64_t) noexcept nogil
+
     struct Kernels:
         int vector_bytes
         TileKernels[4][2] tile
@@ -131,6 +157,8 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         WeightKernels[2] weight_gradient
         Activate[2] activate
         ActivateGradient[2] activate_gradient
+        SumChannels[2] channel_sums
+        MapChannels[2] channel_affine
 
 
 cdef extern from "kernels/dispatch.h" namespace "sepconv" nogil:

@@ -798,3 +798,4 @@ def updated_weights(str rule, w, g, tuple slots, tuple rates, tuple factors):
 
 include "_gradient.pxi"
 include "_weight_gradient.pxi"
+include "_by_channel.pxi"

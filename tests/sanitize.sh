@@ -28,7 +28,7 @@ for isa in $("$python" -c 'from sepconv import _core; print(*_core.kernel_info()
     -k "not working_memory and not child and not interruptible" \
     tests/test_core_geometry.py tests/test_core_activations.py tests/test_core_memory.py \
     tests/test_core_threads.py tests/test_core_storage.py tests/test_core_convolution.py \
-    tests/test_core_convolution_gradients.py \
+    tests/test_core_convolution_gradients.py tests/test_core_by_channel.py \
     tests/test_core_gradients.py tests/test_core_gradients_runs.py \
     tests/test_ops.py "$@"
 done

@@ -1,5 +1,6 @@
 // Compiled once per instruction set, with SEPCONV_ISA as the name of its namespace.
 #include "activation_gradient.h"
+#include "by_channel.h"
 #include "convolution.h"
 #include "depthwise_alone.h"
 #include "gradient_tile.h"
@@ -50,6 +51,10 @@ void fill(Kernels& k) {
   k.activate[float64] = activate<double>;
   k.activate_gradient[float32] = activate_gradient<float>;
   k.activate_gradient[float64] = activate_gradient<double>;
+  k.channel_sums[float32] = channel_sums<float>;
+  k.channel_sums[float64] = channel_sums<double>;
+  k.channel_affine[float32] = channel_affine<float>;
+  k.channel_affine[float64] = channel_affine<double>;
 }
 
 }  // namespace SEPCONV_ISA

@@ -116,6 +116,20 @@ typedef void (*Activate)(const Epilogue&, const void* x, void* y, int64_t n);
 typedef void (*ActivateGradient)(const Epilogue&, const void* x, const void* dy, void* dx,
                                  int64_t n);
 
+// Tensors (O, C, I), whose rows of O are worked on so many at a time.
+struct ChannelSums {
+  const void *x, *z, *shift;
+  double* sums;  // [job][2][C]
+  int64_t outer, channels, inner, rows;
+};
+struct ChannelAffine {
+  const void *x, *shift, *scale, *offset, *z, *z_scale;
+  void* out;
+  int64_t outer, channels, inner, rows;
+};
+typedef void (*SumChannels)(const ChannelSums&, int64_t job);
+typedef void (*MapChannels)(const ChannelAffine&, int64_t job);
+
 struct Kernels {
   const char* isa;
   int vector_bytes;
@@ -126,6 +140,8 @@ struct Kernels {
   WeightKernels weight_gradient[2];
   Activate activate[2];
   ActivateGradient activate_gradient[2];
+  SumChannels channel_sums[2];
+  MapChannels channel_affine[2];
 };
 
 }  // namespace sepconv

@@ -16,7 +16,7 @@ from sepconv.errors import ValidationError, shown
 from sepconv.layers.base import Layer
 from sepconv.layers.gradients import Gradients, Pull
 from sepconv.layers.input_spec import InputSpec
-from sepconv.layers.moments import affine, blocks, by_channel, centred, channel_sum, moments
+from sepconv.layers.moments import blocks, by_channel, moments
 from sepconv.layers.registry import registry
 from sepconv.layers.rules import Absent, ObjectOrElse, Shape, Unsupported, standardize_shape
 from sepconv.rules import Flag, Integer, ListOf, Number, ObjectOf
@@ -204,36 +204,37 @@ class BatchNormalization(_Normalising):
         return self.call_vjp(inputs, training)[0]
 
     def call_vjp(self, inputs: Array, training: bool) -> tuple[Array, Pull]:
+        from sepconv.core import channel_affine, channel_sums
+
         dtype = self._working_dtype
-        x_oci = by_channel(inputs, self.axis)
+        x_oci = by_channel(np.ascontiguousarray(inputs, dtype), self.axis)
         of_batch = bool(training and self.trainable and inputs.size)
         values = self.packed()
         if of_batch:
-            mean, variance = moments(x_oci, dtype)
+            mean, variance = moments(x_oci)
             self._move(mean, variance)
         else:
             mean, variance = (values[f"moving_{kind}"] for kind in ("mean", "variance"))
         inverse = 1 / np.sqrt(np.add(variance, self.epsilon, dtype=np.float64))
         scale = inverse * values.get("gamma", 1)
-        outputs = np.empty(inputs.shape, self._input_dtype)
-        offset = values.get("beta", np.zeros_like(mean))
-        affine(x_oci, mean, scale, offset, dtype, by_channel(outputs, self.axis))
+        y_oci = channel_affine(x_oci, mean, scale, values.get("beta", np.zeros_like(mean)))
+        outputs = y_oci.reshape(inputs.shape).astype(self._input_dtype, copy=False)
 
         def pull(dy: Array, input_gradient: bool) -> tuple[Array | None, Gradients]:
-            dy_oci = by_channel(dy, self.axis)
-            total = channel_sum(dy_oci, lambda rows: dy_oci[rows])
-            along = inverse * channel_sum(
-                dy_oci, lambda rows: centred(x_oci[rows], mean, dtype) * dy_oci[rows]
-            )
-            dx = np.empty_like(dy) if input_gradient else None
-            if dx is not None:
-                dx_oci = by_channel(dx, self.axis)
-                affine(dy_oci, np.zeros_like(scale), scale, np.zeros_like(scale), dtype, dx_oci)
-                if of_batch:  # mean and variance are functions of x, too
-                    count = x_oci.shape[0] * x_oci.shape[2]
-                    _subtract_moments(dx_oci, x_oci, mean, scale * total / count,
-                                      scale * inverse * along / count)  # fmt: skip
-            return dx, self._by_weight(gamma=along, beta=total)
+            dy_oci = by_channel(np.ascontiguousarray(dy, dtype), self.axis)
+            total, products = channel_sums(x_oci, mean, dy_oci)
+            along = inverse * products
+            by_weight = self._by_weight(gamma=along, beta=total)
+            if not input_gradient:
+                return None, by_weight
+            if of_batch:  # mean and variance are functions of x, too
+                count = x_oci.shape[0] * x_oci.shape[2]
+                level, slope = -scale * total / count, -scale * inverse * along / count
+                dx_oci = channel_affine(x_oci, mean, slope, level, dy_oci, scale)
+            else:
+                nothing = np.zeros_like(scale)
+                dx_oci = channel_affine(dy_oci, nothing, scale, nothing)
+            return dx_oci.reshape(dy.shape).astype(dy.dtype, copy=False), by_weight
 
         return outputs, pull
 
@@ -246,18 +247,6 @@ class BatchNormalization(_Normalising):
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """Return the input's shape."""
         return self._checked_axes(input_shape, [self.axis], self.axis)
-
-
-def _subtract_moments(
-    dx_oci: Array, x_oci: Array, mean_c: Array, level_c: Array, slope_c: Array
-) -> None:
-    """Subtract level + slope * (x - mean) from dx."""
-    level, slope = (values.astype(dx_oci.dtype)[:, None] for values in (level_c, slope_c))
-    for rows in blocks(dx_oci):
-        part = centred(x_oci[rows], mean_c, dx_oci.dtype)
-        part *= slope
-        part += level
-        dx_oci[rows] -= part
 
 
 @registry.register()
