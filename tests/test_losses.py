@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from keras_oracle import keras
 
+import sepconv
 from sepconv.errors import InputTypeError, ValidationError
 from sepconv.training import losses
 
@@ -240,3 +241,17 @@ def test_other_mistakes_are_refused_with_the_way_out() -> None:
         losses.get("mean_square_error")
     with pytest.raises(InputTypeError):
         losses.MeanSquaredError()([[1.0]], [["a"]])  # type: ignore[list-item]
+
+
+def test_class_that_defines_its_gradient_alone_is_a_loss() -> None:
+    class Cubic(losses.Loss):
+        def call_vjp(self, y_true: Any, y_pred: Any) -> Any:
+            error = y_pred - np.asarray(y_true, y_pred.dtype)
+            size = np.abs(error)
+            return (size**3).sum(-1), lambda d: 3 * size * error * d[..., None]
+
+    model = sepconv.Sequential([sepconv.Input((2,)), sepconv.Dense(2)])
+    model.compile("sgd", Cubic())
+    x = np.random.default_rng(0).normal(size=(64, 2))
+    history = model.fit(x, x, epochs=3, verbose=0, seed=1).history
+    assert history["loss"][-1] < history["loss"][0]
