@@ -52,7 +52,7 @@ class Argument(Generic[Given, Kept]):
     def __init__(self, rule: Rule, default: Any, doc: str, kw_only: bool, in_config: bool) -> None:
         self.rule = rule
         self.default = default
-        self.doc = doc
+        self.doc = self.__doc__ = doc  # which `help` of the class shows
         self.kw_only = kw_only
         self.in_config = in_config
         self.name = ""

@@ -44,6 +44,7 @@ def test_signature_keeps_the_order_and_puts_keywords_last() -> None:
 
 def test_class_shows_its_declarations() -> None:
     assert Kernel.size.doc == "taps"
+    assert inspect.getdoc(Kernel.size) == "taps"
     assert isinstance(Kernel.size.rule, Size1D)
 
 

@@ -27,6 +27,13 @@ class Pullback:
     """Maps the gradient by a call's outputs to those by its inputs and weights.
 
     It holds what it needs of the call: it may be called again, later, and from any thread.
+
+    >>> from sepconv import Dense
+    >>> layer = Dense(1, kernel_initializer="ones")
+    >>> y, pullback = layer.vjp([[1.0, 3.0]])
+    >>> dx, gradients = pullback([[2.0]])
+    >>> dx, gradients[layer.kernel].ravel()
+    (array([[2., 2.]], dtype=float32), array([2., 6.], dtype=float32))
     """
 
     def __init__(self, layer: Layer, outputs: Any, pull: Pull) -> None:

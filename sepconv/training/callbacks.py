@@ -70,6 +70,12 @@ class History(Callback):
     """The logs of all epochs: `history` maps a name to a list, `epoch` numbers its items.
 
     `fit` returns one.
+
+    >>> history = History()
+    >>> for epoch, loss in enumerate([0.5, 0.25]):
+    ...     history.on_epoch_end(epoch, {"loss": loss})
+    >>> history.history, history.epoch
+    ({'loss': [0.5, 0.25]}, [0, 1])
     """
 
     def __init__(self) -> None:
@@ -215,7 +221,11 @@ class EarlyStopping(Monitor):
 
 @registry.register()
 class ReduceLROnPlateau(Monitor):
-    """Multiplies the learning rate by `factor` when a value stops improving, as in Keras."""
+    """Multiplies the learning rate by `factor` when a value stops improving, as in Keras.
+
+    >>> ReduceLROnPlateau(monitor="loss", factor=0.5, patience=3)
+    ReduceLROnPlateau(monitor='loss', factor=0.5, patience=3)
+    """
 
     monitor: Argument[str, str] = _monitor()
     factor: Argument[float, float] = argument(
@@ -300,7 +310,12 @@ class Function:
 
 @registry.register()
 class LearningRateScheduler(Callback):
-    """Sets the learning rate of each epoch to schedule(epoch, learning rate), as in Keras."""
+    """Sets the learning rate of each epoch to schedule(epoch, learning rate), as in Keras.
+
+    >>> halving = LearningRateScheduler(lambda epoch, rate: rate if epoch < 10 else rate / 2)
+    >>> halving.schedule(10, 0.5)
+    0.25
+    """
 
     schedule: Argument[Any, Any] = argument(
         Function(), doc="Function of the epoch from 0, and of the present learning rate."
@@ -331,6 +346,9 @@ class TerminateOnNaN(Callback):
     """Ends the training when the loss is no finite number, with the weights of the batch before.
 
     Without it, `fit` raises a TrainingError then.
+
+    >>> TerminateOnNaN(raise_error=True)
+    TerminateOnNaN(raise_error=True)
     """
 
     raise_error: Argument[bool, bool] = argument(
@@ -403,7 +421,11 @@ class ModelCheckpoint(Monitor):
 
 @registry.register()
 class CSVLogger(Callback):
-    """Writes the logs of each epoch as a row of a CSV file, as in Keras."""
+    """Writes the logs of each epoch as a row of a CSV file, as in Keras.
+
+    >>> CSVLogger("logs.tsv", separator="\\t")
+    CSVLogger(filename='logs.tsv', separator='\\t')
+    """
 
     filename: Argument[Any, str] = argument(FilePath(), doc="Name of the file.")
     separator: Argument[str, str] = argument(Label(), default=",", doc="Between the values.")

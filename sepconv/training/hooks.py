@@ -19,9 +19,12 @@ class Callback(Declared):
     `self.model` is the network, `self.params` the run's epochs, steps, verbose and seed. Epochs
     and batches count from 0. Setting `self.model.stop_training` ends the training.
 
-    >>> class Shout(Callback):
+    >>> class Patient(Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
-    ...         print(epoch, sorted(logs))
+    ...         if logs["loss"] < 0.1:
+    ...             self.model.stop_training = True
+    >>> Patient().state()  # what a checkpoint keeps of it
+    {}
     """
 
     _model = _params = None

@@ -23,7 +23,20 @@ Array = NDArray[Any]
 class Metric(Declared):
     """The base of metrics. A subclass writes `update_state`, `result` and `reset_state`.
 
-    `direction` tells what is better: "up" or "down".
+    `direction` tells what is better: "up" or "down". `Mean` needs `values` alone.
+
+    >>> class Largest(Metric):
+    ...     name: Argument[str, str] = argument(Label(), default="largest", doc="Name in the logs.")
+    ...     direction = "down"
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.error = max(self.error, float(np.abs(np.subtract(y_true, y_pred)).max()))
+    ...     def result(self):
+    ...         return self.error
+    ...     def reset_state(self):
+    ...         self.error = 0.0
+    >>> metric = Largest()
+    >>> metric([1.0, 2.0], [1.0, 2.5]), metric([1.0], [1.25])
+    (0.5, 0.5)
     """
 
     name: Any

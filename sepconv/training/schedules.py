@@ -13,7 +13,14 @@ from sepconv.training.rules import Label
 
 
 class LearningRateSchedule(Declared):
-    """Maps a step, an int from 0, to its learning rate. A subclass writes `__call__`."""
+    """Maps a step, an int from 0, to its learning rate. A subclass writes `__call__`.
+
+    >>> class Warmup(LearningRateSchedule):
+    ...     def __call__(self, step):
+    ...         return 0.01 * min(step / 100, 1)
+    >>> Warmup()(50)
+    0.005
+    """
 
     def __call__(self, step: int) -> float:
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, step)")

@@ -112,6 +112,14 @@ class Trainer:
         Raises:
             ValidationError: data that do not fit, with the way out.
             TrainingError: the loss is no finite number; the weights are the last good ones.
+
+        >>> import numpy as np
+        >>> from sepconv import Dense, Input, Sequential
+        >>> model = Sequential([Input((2,)), Dense(1, kernel_initializer="zeros")])
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit(np.ones((64, 2)), np.ones(64), epochs=2, verbose=0)
+        >>> [round(loss, 3) for loss in history.history["loss"]]
+        [0.942, 0.735]
         """
         compiled = self._as_compiled()
         if class_weight is not None and sample_weight is not None:
