@@ -43,7 +43,7 @@ def test_yaml_of_the_readme_is_a_network(tmp_path: Path) -> None:
     (text,) = blocks("README.md", "yaml")
     path = tmp_path / "kws.yaml"
     path.write_text(text)
-    assert load(path).compute_output_shape((None, 98, 40)) == (None, 45, 12)
+    assert load(path).compute_output_shape((None, 98, 40)) == (None, 12)
 
 
 @pytest.mark.parametrize("page", PAGES)
