@@ -6,9 +6,9 @@ import io
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -212,16 +212,25 @@ def test_validator_needs_neither_the_core_nor_a_terminal_library(folder: Path) -
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_validator_starts_in_less_time_than_it_takes_to_import_keras(folder: Path) -> None:
-    def seconds(*arguments: str) -> float:
-        times = []
-        for _ in range(3):
-            started = time.perf_counter()
-            subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
-            times.append(time.perf_counter() - started)
-        return min(times)
+def cpu_seconds(*arguments: str, **environment: str) -> float:
+    """Return the least processor time of three runs; other programs do not lengthen it much."""
+    environ = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"} | environment
+    times = []
+    for _ in range(3):  # the first one compiles what is imported
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *arguments], capture_output=True, check=True, env=environ)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        times.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+    return min(times)
 
-    assert seconds("-m", "sepconv", "validate", "good.yaml") < 0.5 * seconds("-c", "import keras")
+
+def test_validator_starts_in_less_than_a_third_of_the_time_it_takes_to_import_keras(
+    folder: Path,
+) -> None:
+    command = ("-m", "sepconv", "validate", "good.yaml")
+    ours = cpu_seconds(*command, PYTHONPYCACHEPREFIX=str(folder / "compiled"))
+    assert ours < 0.3 * cpu_seconds("-c", "import keras")
+    assert ours < 0.5  # seconds; it is half of that, while other programs run
 
 
 def test_internal_error_is_told_in_a_line(
