@@ -87,28 +87,29 @@ def _report_unregistered(spec: Spec, findings: Findings) -> None:
 def _check_missing(spec: Spec, findings: Findings) -> None:
     if spec.config_path in findings.refused:
         return
-    misspelt = [key for key in spec.arguments if key not in spec.declared]
+    declared = spec.declared
+    misspelt = [key for key in spec.arguments if key not in declared]
     # Of unknown arguments, each has been reported, and the one it was meant to be as the remedy.
-    remedies = {nearest(key, spec.declared) for key in misspelt[:MAX_FINDINGS]}
-    for name, argument in spec.declared.items():
+    remedies = {nearest(key, declared) for key in misspelt[:MAX_FINDINGS]}
+    for name in _required(spec):
         path = (*spec.path, name)
-        if not _is_required(spec, name) or name in spec.arguments or path in findings.refused:
-            continue
-        if name in remedies:
+        if name in spec.arguments or path in findings.refused or name in remedies:
             continue
         findings.add(
             "SC103",
             f"`{name}` of {spec.name} is missing",
             spec.span,
             path,
-            help=argument.doc[:1].lower() + argument.doc[1:].rstrip("."),
+            help=declared[name].doc[:1].lower() + declared[name].doc[1:].rstrip("."),
         )
 
 
-def _is_required(spec: Spec, name: str) -> bool:
-    if spec.name == "InputLayer" and name == "shape":
-        return "batch_shape" not in spec.arguments and "batch_input_shape" not in spec.arguments
-    return spec.declared[name].default is REQUIRED
+def _required(spec: Spec) -> list[str]:
+    """Return the arguments that an object must be given."""
+    required = [name for name, argument in spec.declared.items() if argument.default is REQUIRED]
+    if spec.name == "InputLayer" and not {"batch_shape", "batch_input_shape"} & {*spec.arguments}:
+        required.append("shape")
+    return required
 
 
 def _build(spec: Spec, findings: Findings) -> Any:
@@ -116,9 +117,8 @@ def _build(spec: Spec, findings: Findings) -> Any:
     refused = {given.path for given in spec.arguments.values() if findings.spoils(given.path)}
     missing = [
         name
-        for name in spec.declared
-        if _is_required(spec, name)
-        and (name not in spec.arguments or spec.arguments[name].path in refused)
+        for name in _required(spec)
+        if name not in spec.arguments or spec.arguments[name].path in refused
     ]
     config = to_config(spec, refused)
     if missing:
