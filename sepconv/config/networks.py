@@ -117,7 +117,7 @@ def flow_through(spec: Spec, given: Flows, findings: Findings) -> list[Flow]:
     (flow,) = listed(given) if fits_number(spec, given, findings) else [UNKNOWN]
     flow = entering(spec, flow, _declared_input(spec), findings)
     for layer in spec.layers:
-        (flow, *others) = flow_through(layer, flow, findings)
+        (flow, *others) = flow_through(layer, flow, findings) or [UNKNOWN]  # `outputs: []`
         if others:
             findings.add(
                 "SC333",
