@@ -139,6 +139,17 @@ def test_sarif_names_each_rule_once_and_each_place() -> None:
     assert run["results"][0]["relatedLocations"][0]["message"]["text"].startswith("49 steps")
 
 
+def test_sarif_names_a_place_once_although_it_is_met_twice() -> None:
+    text = """\
+Functional:
+  inputs: {x: {shape: [20, 8]}}
+  layers: {sum: {Concatenate: {axis: 5}, from: [x, x]}}
+  outputs: sum
+"""
+    (run,) = json.loads(rendered(text, "sarif"))["runs"]
+    assert [len(result["relatedLocations"]) for result in run["results"]] == [1]
+
+
 @pytest.mark.parametrize("column", [0, 1, 49, 60, 99, 150, 500])
 def test_marks_stand_under_the_text_of_a_long_line(column: int) -> None:
     padding = "x-p: " + "p" * column

@@ -54,7 +54,7 @@ def _result(finding: Finding, codes: list[str]) -> dict[str, Any]:
     }
     related = [
         {**_location(finding.file, note.span), "message": {"text": note.message}}
-        for note in finding.notes
+        for note in dict.fromkeys(finding.notes)  # SARIF wants each once
         if note.span
     ]
     if related:
