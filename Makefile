@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-CORE   := setup.py pyproject.toml $(wildcard sepconv/_core.p* sepconv/kernels/*)
+CORE   := setup.py pyproject.toml $(wildcard sepconv/*.pyx sepconv/*.px? sepconv/kernels/*)
 PYTEST := $(BIN)/python -m pytest
 FUZZ_EXAMPLES ?= 20000
 
@@ -22,7 +22,7 @@ lint: $(VENV)/installed-lint  ## ruff, mypy and cython-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint --max-line-length 100 sepconv/_core.pyx sepconv/_core.pxd
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint --max-line-length 100 sepconv/*.pyx sepconv/*.px?
 
 bench: $(VENV)/installed-bench  ## time sepconv and its peers in one run
 	$(BIN)/python -m benchmarks

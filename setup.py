@@ -21,6 +21,7 @@ from setuptools.command.build_ext import build_ext
 
 KERNELS = Path("sepconv/kernels")
 HEADERS = sorted(map(str, KERNELS.glob("*.h")))
+INCLUDES = sorted(map(str, Path("sepconv").glob("*.pxi")))  # of _core.pyx
 # -fno-math-errno and -fno-trapping-math concern errno and exception flags alone, no value.
 FLAGS = ["-std=c++17", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math"]
 # Vectors passed between inlined functions never meet the ABI that this warning is about.
@@ -88,12 +89,7 @@ SHARED = ("dispatch.cpp", "schedule.cpp", "gradient_schedule.cpp", "weight_gradi
 core = Extension(
     "sepconv._core",
     ["sepconv/_core.pyx", *(str(KERNELS / name) for name in SHARED)],
-    depends=[
-        *HEADERS,
-        "sepconv/_gradient.pxi",
-        "sepconv/_weight_gradient.pxi",
-        "sepconv/_by_channel.pxi",
-    ],
+    depends=[*HEADERS, *INCLUDES],
     language="c++",
     include_dirs=["sepconv", numpy.get_include()],
     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
