@@ -12,6 +12,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
@@ -63,7 +64,8 @@ class BuildKernels(build_ext):
         ext.extra_link_args = [*EXTRA, *threads]
         ext.define_macros += [("SEPCONV_X86", None)] if isas is X86_64 else []
         ext.define_macros += [("SEPCONV_OMP_PAUSE", None)] if can_pause else []
-        ext.extra_objects = [self.compile_kernels(isa, flags) for isa, flags in isas.items()]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # each a process of the compiler
+            ext.extra_objects = list(pool.map(self.compile_kernels, isas, isas.values()))
         super().build_extension(ext)
 
     def compile_kernels(self, isa: str, flags: list[str]) -> str:
