@@ -91,7 +91,9 @@ cdef class Gradient:
         cdef PlanStruct* plan = &self.backward.plan
         cdef int channel_axis = 1 if plan.channels_first else 2
         cdef cnp.ndarray inputs = checked_tensor("x", x, self.dtype, channel_axis, plan.channels)
-        cdef cnp.ndarray outputs = checked_tensor("g", g, self.dtype, channel_axis, self.plan.filters)
+        cdef cnp.ndarray outputs = checked_tensor(
+            "g", g, self.dtype, channel_axis, self.plan.filters
+        )
         cdef cnp.npy_intp* shape = cnp.PyArray_DIMS(inputs)
         cdef GradientCall call
         call.batch, call.steps = shape[0], shape[3 - channel_axis]
