@@ -198,8 +198,8 @@ class Glu(Axiswise):
 
 
 def _sum(x: NDArray[Any], axis: Axis) -> NDArray[Any]:
-    return np.asarray(np.sum(x, axis=axis, keepdims=True))
+    return np.asarray(np.add.reduce(x, axis=axis, keepdims=True))
 
 
 def _below_maximum(x: NDArray[Any], axis: Axis) -> NDArray[Any]:
-    return np.asarray(x - np.max(x, axis=axis, keepdims=True, initial=-np.inf))
+    return np.asarray(x - np.maximum.reduce(x, axis=axis, keepdims=True, initial=-np.inf))
