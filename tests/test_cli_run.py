@@ -251,10 +251,11 @@ def test_examples_are_shown_and_run(path: Path, tmp_path: Path) -> None:
         "ecg": (2, 12, 5000),
         "keyword_spotting": (2, 98, 40),
         "keyword_residual": (2, 98, 40),
-        "speech": (2, 29, 12),
+        "speakers": (2, 29, 12),
+        "glosses": (2, 24),
     }
     shape = shapes.get(path.stem, (2, 20, 8))
-    np.save(tmp_path / "x.npy", np.random.default_rng(0).standard_normal(shape))
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 9, shape).astype("float32"))
     assert "receptive field" in command(
         "show", str(path), "--input-shape", ",".join(map(str, shape[1:]))
     )

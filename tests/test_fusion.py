@@ -26,7 +26,7 @@ from sepconv import (
     Sequential,
 )
 from sepconv.models.fusion import Folded
-from sepconv.models.program import _called
+from sepconv.models.program import called
 
 SHAPE = (20, 6)
 X = np.random.default_rng(0).normal(size=(3, *SHAPE)).astype(np.float32)
@@ -47,7 +47,7 @@ def with_weights(network: Any, seed: int = 0) -> Any:
 def unfolded(network: Any, x: Any) -> Any:
     """Return the outputs of layer after layer."""
     program = network._program()
-    (y,) = program.through([network.convert(x)], program.steps[False], _called)
+    (y,) = program.through([network.convert(x)], program.steps[False], called)
     return y
 
 

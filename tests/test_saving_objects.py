@@ -87,7 +87,7 @@ def test_config_that_is_nested_too_deeply_is_refused() -> None:
     config = saving.serialize(SeparableConv1D(4, 3))
     for _ in range(2000):
         config = {"class_name": "Sequential", "config": {"name": "s", "layers": [config]}}
-    with pytest.raises(ValidationError, match="nested too deeply"):
+    with pytest.raises(ValidationError, match="networks are nested deeper than 16 levels"):
         saving.deserialize(config)
 
 

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from sepconv.cli.errors import CommandError
 from sepconv.errors import shown, suggestion
+from sepconv.layers import Layer
 
 
-def read_array(path: Path, name: str | None, channels_first: bool) -> NDArray[Any]:
+def read_array(path: Path, name: str | None, layer: Layer) -> NDArray[Any]:
     """Return the array in a file; an .npy is mapped into memory, so it may be larger than that.
 
     Arguments:
         path: .npy, .npz, or .csv with one sequence: a line a step of time, a column a channel.
         name: of the array in an .npz with several.
-        channels_first: the axes that the layer wants of a .csv.
+        layer: what the array is for: it decides about the axes.
 
     Raises:
         CommandError: no such file, another format, damaged, or no array of numbers.
@@ -29,12 +30,14 @@ def read_array(path: Path, name: str | None, channels_first: bool) -> NDArray[An
     try:
         match path.suffix:
             case ".npy":
-                return _checked(np.load(path, mmap_mode=_mapping(path), allow_pickle=False), path)
+                mapped = np.load(path, mmap_mode=_mapping(path), allow_pickle=False)
+                return _checked(mapped, path, layer)
             case ".npz":
-                return _checked(_from_npz(path, name), path)
+                return _checked(_from_npz(path, name), path, layer)
             case ".csv":
                 steps = _from_csv(path)
-                return np.ascontiguousarray(steps.T if channels_first else steps)[np.newaxis]
+                last = getattr(_first(layer), "data_format", "") != "channels_first"
+                return np.ascontiguousarray(steps if last else steps.T)[np.newaxis]
     except (ValueError, EOFError, KeyError, NotImplementedError) as error:
         raise CommandError(f"{path}: {shown(str(error))[1:-1]}") from error
     raise CommandError(f"{path}: an input ends with .npy, .npz or .csv")
@@ -53,8 +56,14 @@ def _mapping(path: Path) -> Any:
     return "r" if all(shape) and not dtype.hasobject else None
 
 
-def _checked(array: NDArray[Any], path: Path) -> NDArray[Any]:
-    if array.ndim == 2:
+def _first(layer: Layer) -> Layer:
+    return next(iter(getattr(layer, "layers", ())), layer)
+
+
+def _checked(array: NDArray[Any], path: Path, layer: Layer) -> NDArray[Any]:
+    spec = _first(layer).input_spec
+    needed = None if spec is None else spec.ndim or spec.min_ndim
+    if array.ndim + 1 == needed:
         raise CommandError(
             f"{path}: shape {array.shape} has no batch axis; save it as x[np.newaxis], of shape "
             f"{(1, *array.shape)}"

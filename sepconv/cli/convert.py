@@ -55,7 +55,7 @@ def _write(layer: Layer, target: str, example: str | None) -> None:
     if target.endswith(CONFIGS):
         config.dump(layer, target)
     elif target.endswith(OF_MODELS):
-        x = read_array(Path(example), None, False) if example else None
+        x = read_array(Path(example), None, layer) if example else None
         saving.save(layer, target, x)
         _compare(layer, opening.load(target, verify=x is not None), target)
     else:

@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not output.absolute().parent.is_dir():
         raise CommandError(f"--output {output}: no such folder")
     layer = config.load(arguments.file, overrides=arguments.set, verify=arguments.verify)
-    x = read_array(Path(arguments.input), arguments.array, _is_channels_first(layer))
+    x = read_array(Path(arguments.input), arguments.array, layer)
     shape = layer.compute_output_shape(x.shape)
     if not layer.built:
         layer.build((None, *x.shape[1:]))
@@ -64,11 +64,6 @@ def _batch_size(x: NDArray[Any]) -> int:
 
 def _batches(x: NDArray[Any], shape: tuple[Any, ...]) -> int:
     return -(-len(x) // _batch_size(x))
-
-
-def _is_channels_first(layer: Layer) -> bool:
-    first = getattr(layer, "layers", None) or [layer]
-    return getattr(first[0], "data_format", "") == "channels_first"
 
 
 def _note(message: str) -> None:

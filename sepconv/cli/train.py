@@ -83,7 +83,8 @@ class Curves(Callback):
 
     def last(self) -> str:
         """Return the last epoch's logs as text."""
-        return ", ".join(f"{name} {values[-1]:.4g}" for name, values in self.curves.items())
+        logs = (f"{name} {v[-1]:.4g}" for name, v in self.curves.items() if name != "epoch")
+        return f"after {self.curves['epoch'][-1] + 1} epochs {', '.join(logs)}"
 
 
 def _fit(
