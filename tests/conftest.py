@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 
@@ -29,3 +30,11 @@ def _registrations_end_with_their_test() -> Iterator[None]:
     yield
     registered.clear()
     registered.update(before)
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """A shell's background jobs, such as a CI's, start with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

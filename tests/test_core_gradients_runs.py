@@ -263,6 +263,7 @@ def test_memory_that_gradients_cannot_have_is_a_memory_error(
     assert re.fullmatch(message, done.stdout.strip())
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_long_gradients_are_interruptible() -> None:
     # 0.4 TFLOP: seconds on the fastest of CPUs
     case = Case(batch=8, steps=4000, channels=2048, filters=2048, taps=51)

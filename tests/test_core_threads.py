@@ -194,6 +194,7 @@ def test_grandchild_computes_too() -> None:
     run_alone("grandchildren_compute()")
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_long_run_is_interruptible() -> None:
     # 0.27 TFLOP: about a second on the fastest of CPUs
     case = Case(steps=4000, channels=2048, filters=2048, taps=51)

@@ -7,7 +7,6 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -283,14 +282,6 @@ def test_loss_that_is_no_number_is_told_and_updates_nothing() -> None:
     model.compile(optimizers.SGD(1e30), "mse")
     with pytest.raises(TrainingError, match="smaller learning rate"):
         model.fit(x, np.eye(3)[y] * 1e10, verbose=0, epochs=5)
-
-
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """A shell's background jobs, such as a CI's, start with SIGINT ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("ctrl_c")
