@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sepconv import activations, constraints, initializers, regularizers
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError
+from sepconv.layers import arguments
 from sepconv.layers.convolutional import Convolution
 from sepconv.layers.kernel_gradients import ConvolutionGradient, Found
 from sepconv.layers.packed_kernels import Computation, CoreGradient
 from sepconv.layers.registry import registry
-from sepconv.layers.rules import DataFormat, ObjectOrElse, Padding, standardize_shape
-from sepconv.rules import Count, Flag, ObjectOf, Size1D
+from sepconv.layers.rules import Padding, standardize_shape
+from sepconv.rules import Count, Size1D
 
 
 @registry.register()
@@ -45,65 +45,27 @@ class Conv1D(Convolution):
     kernel_size: Argument[int | tuple[int], tuple[int]] = argument(
         Size1D(), doc="Number of taps of the kernel."
     )
-    strides: Argument[int | tuple[int], tuple[int]] = argument(
-        Size1D(), default=1, doc="Steps of time from one output to the next."
-    )
+    strides: Argument[int | tuple[int], tuple[int]] = arguments.strides()
     padding: Argument[str, str] = argument(
         Padding("causal"),
         default="valid",
         doc='"valid": none; "same": zeros, evenly; "causal": all before the input, so that no '
         "output sees a later step.",
     )
-    data_format: Argument[str | None, str] = argument(
-        DataFormat(),
-        default=None,
-        doc="channels_last or channels_first; null is what the Keras config file says.",
-    )
-    dilation_rate: Argument[int | tuple[int], tuple[int]] = argument(
-        Size1D(), default=1, doc="Steps of time from one tap to the next."
-    )
+    data_format: Argument[str | None, str] = arguments.data_format()
+    dilation_rate: Argument[int | tuple[int], tuple[int]] = arguments.dilation_rate()
     groups: Argument[int, int] = argument(
         Count(), default=1, doc="Groups of channels, each convolved with its share of the filters."
     )
-    activation: Argument[Any, Any] = argument(
-        ObjectOf(activations.registry),
-        default=None,
-        doc="Applied to the output; null is linear.",
-    )
-    use_bias: Argument[bool, bool] = argument(
-        Flag(), default=True, doc="Whether a bias is added to the output."
-    )
-    kernel_initializer: Argument[Any, Any] = argument(
-        ObjectOrElse(initializers.registry, "glorot_uniform"),
-        default="glorot_uniform",
-        doc="First values of the kernel.",
-    )
-    bias_initializer: Argument[Any, Any] = argument(
-        ObjectOrElse(initializers.registry, "zeros"),
-        default="zeros",
-        doc="First values of the bias; null is zeros.",
-    )
-    kernel_regularizer: Argument[Any, Any] = argument(
-        ObjectOf(regularizers.registry), default=None, doc="Penalty on the kernel."
-    )
-    bias_regularizer: Argument[Any, Any] = argument(
-        ObjectOf(regularizers.registry), default=None, doc="Penalty on the bias."
-    )
-    activity_regularizer: Argument[Any, Any] = argument(
-        ObjectOf(regularizers.registry),
-        default=None,
-        doc="Penalty on the output, divided by the batch size.",
-    )
-    kernel_constraint: Argument[Any, Any] = argument(
-        ObjectOf(constraints.registry),
-        default=None,
-        doc="Projection of the kernel after an optimizer's update.",
-    )
-    bias_constraint: Argument[Any, Any] = argument(
-        ObjectOf(constraints.registry),
-        default=None,
-        doc="Projection of the bias after an optimizer's update.",
-    )
+    activation: Argument[Any, Any] = arguments.activation()
+    use_bias: Argument[bool, bool] = arguments.use_bias()
+    kernel_initializer: Argument[Any, Any] = arguments.initializer("kernel")
+    bias_initializer: Argument[Any, Any] = arguments.bias_initializer()
+    kernel_regularizer: Argument[Any, Any] = arguments.regularizer("kernel")
+    bias_regularizer: Argument[Any, Any] = arguments.regularizer("bias")
+    activity_regularizer: Argument[Any, Any] = arguments.activity_regularizer()
+    kernel_constraint: Argument[Any, Any] = arguments.constraint("kernel")
+    bias_constraint: Argument[Any, Any] = arguments.constraint("bias")
 
     def check(self) -> None:
         super().check()

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sepconv import activations, constraints, initializers, regularizers
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError
+from sepconv.layers import arguments
 from sepconv.layers.core_layer import CoreLayer
 from sepconv.layers.input_spec import InputSpec
 from sepconv.layers.kernel_gradients import MatrixGradient
 from sepconv.layers.packed_kernels import Computation, CoreGradient
 from sepconv.layers.registry import registry
-from sepconv.layers.rules import Absent, ObjectOrElse, Shape
-from sepconv.rules import Count, Flag, ObjectOf
+from sepconv.layers.rules import Absent, Shape
+from sepconv.rules import Count
 
 if TYPE_CHECKING:
     from sepconv.core import ConvolutionPlan
@@ -41,45 +41,15 @@ class Dense(CoreLayer):
     RANKS: ClassVar[dict[str, int | None]] = {"kernel": 2, "bias": 1, "activity": None}
 
     units: Argument[int, int] = argument(Count(), doc="Number of output channels.")
-    activation: Argument[Any, Any] = argument(
-        ObjectOf(activations.registry),
-        default=None,
-        doc="Applied to the output; null is linear.",
-    )
-    use_bias: Argument[bool, bool] = argument(
-        Flag(), default=True, doc="Whether a bias is added to the output."
-    )
-    kernel_initializer: Argument[Any, Any] = argument(
-        ObjectOrElse(initializers.registry, "glorot_uniform"),
-        default="glorot_uniform",
-        doc="First values of the kernel.",
-    )
-    bias_initializer: Argument[Any, Any] = argument(
-        ObjectOrElse(initializers.registry, "zeros"),
-        default="zeros",
-        doc="First values of the bias; null is zeros.",
-    )
-    kernel_regularizer: Argument[Any, Any] = argument(
-        ObjectOf(regularizers.registry), default=None, doc="Penalty on the kernel."
-    )
-    bias_regularizer: Argument[Any, Any] = argument(
-        ObjectOf(regularizers.registry), default=None, doc="Penalty on the bias."
-    )
-    activity_regularizer: Argument[Any, Any] = argument(
-        ObjectOf(regularizers.registry),
-        default=None,
-        doc="Penalty on the output, divided by the batch size.",
-    )
-    kernel_constraint: Argument[Any, Any] = argument(
-        ObjectOf(constraints.registry),
-        default=None,
-        doc="Projection of the kernel after an optimizer's update.",
-    )
-    bias_constraint: Argument[Any, Any] = argument(
-        ObjectOf(constraints.registry),
-        default=None,
-        doc="Projection of the bias after an optimizer's update.",
-    )
+    activation: Argument[Any, Any] = arguments.activation()
+    use_bias: Argument[bool, bool] = arguments.use_bias()
+    kernel_initializer: Argument[Any, Any] = arguments.initializer("kernel")
+    bias_initializer: Argument[Any, Any] = arguments.bias_initializer()
+    kernel_regularizer: Argument[Any, Any] = arguments.regularizer("kernel")
+    bias_regularizer: Argument[Any, Any] = arguments.regularizer("bias")
+    activity_regularizer: Argument[Any, Any] = arguments.activity_regularizer()
+    kernel_constraint: Argument[Any, Any] = arguments.constraint("kernel")
+    bias_constraint: Argument[Any, Any] = arguments.constraint("bias")
     lora_rank: Argument[None, None] = argument(
         Absent(),
         default=None,

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sepconv import constraints, initializers, regularizers
+from sepconv import initializers, regularizers
 from sepconv.declaration import Argument, argument
 from sepconv.errors import InputTypeError, ValidationError, shown
+from sepconv.layers import arguments
 from sepconv.layers.base import Layer
 from sepconv.layers.gradients import Gradients, Pull
 from sepconv.layers.registry import registry
@@ -57,14 +58,8 @@ class Embedding(Layer):
         default="uniform",
         doc="First values of the embeddings.",
     )
-    embeddings_regularizer: Argument[Any, Any] = argument(
-        ObjectOf(regularizers.registry), default=None, doc="Penalty on the embeddings."
-    )
-    embeddings_constraint: Argument[Any, Any] = argument(
-        ObjectOf(constraints.registry),
-        default=None,
-        doc="Projection of the embeddings after an optimizer's update.",
-    )
+    embeddings_regularizer: Argument[Any, Any] = arguments.regularizer("embeddings")
+    embeddings_constraint: Argument[Any, Any] = arguments.constraint("embeddings")
     mask_zero: Argument[bool | None, bool] = argument(
         Unsupported(), default=False, doc="Masks are not supported: false."
     )

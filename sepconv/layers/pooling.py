@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from sepconv.arrays import kept_where
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError
+from sepconv.layers import arguments
 from sepconv.layers.base import Layer
 from sepconv.layers.geometry import output_steps
 from sepconv.layers.gradients import Pull
 from sepconv.layers.input_spec import InputSpec
 from sepconv.layers.registry import registry
-from sepconv.layers.rules import DataFormat, Shape, sizes
+from sepconv.layers.rules import Shape, sizes
 from sepconv.layers.variable import widened
 from sepconv.rules import Choice, Flag, Nullable, Size1D
 
@@ -42,11 +43,7 @@ class _Pooling(Layer):
         default="valid",
         doc='"valid": whole windows; "same": so that time shrinks by strides alone.',
     )
-    data_format: Argument[str | None, str] = argument(
-        DataFormat(),
-        default=None,
-        doc="channels_last or channels_first; null is what the Keras config file says.",
-    )
+    data_format: Argument[str | None, str] = arguments.data_format()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -182,11 +179,7 @@ class AveragePooling1D(_Pooling):
 class _GlobalPooling(Layer):
     """The base of pooling over all of time."""
 
-    data_format: Argument[str | None, str] = argument(
-        DataFormat(),
-        default=None,
-        doc="channels_last or channels_first; null is what the Keras config file says.",
-    )
+    data_format: Argument[str | None, str] = arguments.data_format()
     keepdims: Argument[bool, bool] = argument(
         Flag(), default=False, doc="Whether the axis of time stays, with one step."
     )

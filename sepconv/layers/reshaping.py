@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError, shown
+from sepconv.layers import arguments
 from sepconv.layers.base import Layer
 from sepconv.layers.gradients import Pull
 from sepconv.layers.input_spec import InputSpec
@@ -242,11 +243,7 @@ class ZeroPadding1D(_OverTime):
     padding: Argument[int | Sequence[int], tuple[int, int]] = argument(
         Pair(), default=1, doc="Zeros before and after: one int for both, or two."
     )
-    data_format: Argument[str | None, str] = argument(
-        DataFormat(),
-        default=None,
-        doc="channels_last or channels_first; null is what the Keras config file says.",
-    )
+    data_format: Argument[str | None, str] = arguments.data_format()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
