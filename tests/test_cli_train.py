@@ -141,7 +141,11 @@ def test_a_checkpoint_of_another_training_is_left_alone(
     ("old", "new", "told"),
     [
         ("train: train.npz, ", "", "nothing to train on"),
-        ("train.npz", "nowhere.npz", "nowhere.npz"),
+        (
+            "train.npz",
+            "nowhere.npz",
+            "configs/nowhere.npz: no such file; configs/net.yaml names it as the train data",
+        ),
         ("train.npz", "net.yaml", "a data file ends with .npz"),
         ("{train: train.npz,", "{train: {x: x.npy},", "no array `y`"),
         ("units: 2", "units: 1", "sparse_categorical_crossentropy"),

@@ -104,11 +104,22 @@ def test_file_that_cannot_be_read_does_not_hide_the_others(
     assert "1 error in 1 of 1 file" in captured.out
 
 
-@pytest.mark.parametrize("arguments", [[], ["validate"], ["validate", "x", "--format", "xml"]])
-def test_wrong_usage_is_status_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ([], "find every mistake in configs"),
+        (["validate"], "usage: sepconv validate"),
+        (["validate", "x", "--format", "xml"], "usage: sepconv validate"),
+        (["train", "x", "--epochs", "2"], "usage: sepconv train"),
+    ],
+)
+def test_wrong_usage_is_status_2_and_shows_the_right_one(
+    arguments: list[str], shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
+    assert shown in capsys.readouterr().err
 
 
 def test_standard_input_has_the_name_it_is_given(folder: Path) -> None:

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Traceback (most recent call last):
     SystemExit: 0
     """
-    arguments = parser().parse_args(argv)
+    arguments = parsed(argv)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal of another encoding gets escapes
             stream.reconfigure(errors="backslashreplace")
@@ -60,15 +60,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
 
 
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Return the arguments; without any, show the help; a verb's usage where it knows them not."""
+    top = parser()
+    arguments, unknown = top.parse_known_args(argv)
+    if "own" not in arguments:
+        top.print_help(sys.stderr)
+        raise SystemExit(FAILED)
+    if unknown:
+        arguments.own.error(f"unrecognized arguments: {' '.join(unknown)}")
+    return arguments
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line; each verb adds its own part."""
     top = argparse.ArgumentParser("sepconv", description=DESCRIPTION, epilog=EPILOG)
     top.add_argument("--version", action="version", version=f"sepconv {__version__}")
-    verbs = top.add_subparsers(metavar="VERB", required=True, title="verbs")
+    verbs = top.add_subparsers(metavar="VERB", title="verbs")
     for verb in VERBS:
         own = verbs.add_parser(verb.name, help=verb.help, description=verb.help, epilog=EPILOG)
         verb.arguments(own)
-        own.set_defaults(verb=verb.run)
+        own.set_defaults(verb=verb.run, own=own)
     return top
 
 

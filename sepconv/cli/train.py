@@ -6,6 +6,7 @@ import argparse
 import json
 import random
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"{file}: nothing to train on; add `training: {{data: {{train: FILE.npz}}, ...}}`"
         )
     model = config.load(file, overrides=arguments.set)
-    samples = {part: read_samples(source, file.parent) for part, source in plan.data.items()}
+    samples = _read(file, plan.data)
     folder = Path(arguments.output or f"{file.stem}.trained")
     seed = _begin(folder, model, plan, arguments.restart)
     model = seeded(model, seed)
@@ -42,6 +43,19 @@ def run(arguments: argparse.Namespace) -> int:
     _note(f"{file}: {curves.last()}")
     _note(f"wrote {', '.join(sorted(path.name for path in folder.iterdir()))} to {folder}")
     return 0
+
+
+def _read(file: Path, data: Mapping[str, Any]) -> dict[str, Samples]:
+    """Return what each part of the `data` of a config names, beside which it lies."""
+    samples = {}
+    for part, source in data.items():
+        try:
+            samples[part] = read_samples(source, file.parent)
+        except FileNotFoundError as error:
+            raise CommandError(
+                f"{error.filename}: no such file; {file} names it as the {part} data"
+            ) from error
+    return samples
 
 
 def _begin(folder: Path, model: Any, plan: config.TrainingPlan, restart: bool) -> int:
