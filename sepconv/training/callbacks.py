@@ -16,10 +16,9 @@ from sepconv import weights
 from sepconv.declaration import Argument, argument
 from sepconv.errors import TrainingError, ValidationError, shown
 from sepconv.registry import registered, registered_name
-from sepconv.rules import MAX_SIZE, Choice, Flag, Integer, Nullable, Number
+from sepconv.rules import MAX_SIZE, Choice, FilePath, Flag, Integer, Label, Nullable, Number, Only
 from sepconv.training.checkpoint import BackupAndRestore
 from sepconv.training.hooks import Callback, CallbackList, Logs, registry
-from sepconv.training.rules import FilePath, Label, Only
 
 __all__ = [
     "BackupAndRestore",

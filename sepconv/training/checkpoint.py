@@ -16,9 +16,8 @@ from sepconv.errors import ValidationError, shown
 from sepconv.layers import naming, state
 from sepconv.layers.base import Layer
 from sepconv.layers.variable import frozen
-from sepconv.rules import Flag
+from sepconv.rules import FilePath, Flag, Only
 from sepconv.training.hooks import Callback, Logs, registry
-from sepconv.training.rules import FilePath, Only
 
 Arrays = dict[str, NDArray[Any]]
 FILE = "training.npz"

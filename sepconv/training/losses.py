@@ -12,10 +12,9 @@ from sepconv.arrays import compute_dtype, real_array
 from sepconv.declaration import Argument, Declared, argument
 from sepconv.errors import ValidationError, shown
 from sepconv.registry import Registry
-from sepconv.rules import Choice, Flag, Integer, Nullable, Number
+from sepconv.rules import Choice, Flag, Integer, Label, Nullable, Number
 from sepconv.training.labels import check_labels, check_shapes, checked_classes
 from sepconv.training.reduction import MEANS, aligned, same_rank, scale
-from sepconv.training.rules import Label
 
 Array = NDArray[Any]
 Pull = Callable[[Array], Array]  # gradient by the values of the samples -> by y_pred

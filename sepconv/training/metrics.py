@@ -12,10 +12,9 @@ from sepconv.declaration import Argument, Declared, argument
 from sepconv.errors import ValidationError
 from sepconv.layers.operation import snake_case
 from sepconv.registry import Registry
-from sepconv.rules import Choice, Count, Flag, Integer, Nullable, Number
+from sepconv.rules import Choice, Count, Flag, Integer, Label, Nullable, Number, Only
 from sepconv.training import losses
 from sepconv.training.reduction import same_rank
-from sepconv.training.rules import Label, Only
 
 Array = NDArray[Any]
 

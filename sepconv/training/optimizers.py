@@ -15,9 +15,8 @@ from sepconv.errors import ValidationError, shown
 from sepconv.layers.operation import snake_case
 from sepconv.layers.variable import Variable, widened
 from sepconv.registry import Registry
-from sepconv.rules import Flag, Nullable, Number, is_real
+from sepconv.rules import Flag, Label, Nullable, Number, Only, is_real
 from sepconv.training import schedules
-from sepconv.training.rules import Label, Only
 from sepconv.training.schedules import LearningRateSchedule
 
 Arrays = list[NDArray[Any]]

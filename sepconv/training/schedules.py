@@ -8,8 +8,7 @@ from typing import Any
 from sepconv.declaration import Argument, Declared, argument
 from sepconv.errors import ValidationError
 from sepconv.registry import Registry
-from sepconv.rules import MAX_SIZE, Flag, Integer, List, Nullable, Number
-from sepconv.training.rules import Label
+from sepconv.rules import MAX_SIZE, Flag, Integer, Label, List, Nullable, Number
 
 
 class LearningRateSchedule(Declared):
