@@ -76,7 +76,7 @@ _MODULES = {
     "errors": "sepconv.errors",
     "initializers": "sepconv.initializers",
     "layers": "sepconv.layers",
-    "losses": "sepconv.training.losses",
+    "losses": "sepconv.losses",
     "metrics": "sepconv.training.metrics",
     "models": "sepconv.models",
     "onnx": "sepconv.onnx",
@@ -146,6 +146,7 @@ if TYPE_CHECKING:
         errors as errors,
         initializers as initializers,
         layers as layers,
+        losses as losses,
         models as models,
         onnx as onnx,
         ops as ops,
@@ -199,7 +200,6 @@ if TYPE_CHECKING:
     from sepconv.registry import register
     from sepconv.training import (
         callbacks as callbacks,
-        losses as losses,
         metrics as metrics,
         optimizers as optimizers,
     )

@@ -19,6 +19,7 @@ STOREYS = (
     ("saving", "onnx"),
     ("models",),
     ("training",),
+    ("losses",),
     ("layers",),
     ("initializers", "activations", "regularizers", "constraints", "ops", "dtypes"),
     ("core",),

@@ -12,8 +12,8 @@ import pytest
 from keras_oracle import keras
 
 import sepconv
+from sepconv import losses
 from sepconv.errors import InputTypeError, ValidationError
-from sepconv.training import losses
 
 SHAPES = {"batch": (6, 4), "sequence": (3, 5, 4)}
 REGRESSION = [("MeanSquaredError", {}), ("MeanAbsoluteError", {}), ("Huber", {"delta": 0.7})]

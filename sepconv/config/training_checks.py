@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from sepconv import losses
 from sepconv.config.checks import check_object, value
 from sepconv.config.findings import Findings, Note
 from sepconv.config.flows import Flow
 from sepconv.config.specs import Ref, Spec, is_functional, is_sequential, refs_in
 from sepconv.config.words import did_you_mean, name_of
-from sepconv.training import losses
 
 PROBABILITIES = ("sigmoid", "softmax")
 _SHAPING = ("Flatten", "Reshape")  # the values stay as they are

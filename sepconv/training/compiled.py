@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sepconv import losses
 from sepconv.errors import ValidationError, shown, suggestion
+from sepconv.losses import Loss
 from sepconv.rules import is_real
-from sepconv.training import losses, metrics as metric_kinds, optimizers
-from sepconv.training.losses import Loss
+from sepconv.training import metrics as metric_kinds, optimizers
 from sepconv.training.metrics import Metric
 from sepconv.training.optimizers import Optimizer
 

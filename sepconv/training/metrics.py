@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sepconv import losses
 from sepconv.arrays import compute_dtype, real_array
 from sepconv.declaration import Argument, Declared, argument
 from sepconv.errors import ValidationError
 from sepconv.layers.operation import snake_case
+from sepconv.losses.reduction import same_rank
 from sepconv.registry import Registry
 from sepconv.rules import Choice, Count, Flag, Integer, Label, Nullable, Number, Only
-from sepconv.training import losses
-from sepconv.training.reduction import same_rank
 
 Array = NDArray[Any]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sepconv.errors import ValidationError, shown
-from sepconv.training.reduction import same_rank
+from sepconv.losses.reduction import same_rank
 
 Array = NDArray[Any]
 
