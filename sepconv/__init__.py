@@ -77,7 +77,7 @@ _MODULES = {
     "initializers": "sepconv.initializers",
     "layers": "sepconv.layers",
     "losses": "sepconv.losses",
-    "metrics": "sepconv.training.metrics",
+    "metrics": "sepconv.metrics",
     "models": "sepconv.models",
     "onnx": "sepconv.onnx",
     "ops": "sepconv.ops",
@@ -147,6 +147,7 @@ if TYPE_CHECKING:
         initializers as initializers,
         layers as layers,
         losses as losses,
+        metrics as metrics,
         models as models,
         onnx as onnx,
         ops as ops,
@@ -200,7 +201,6 @@ if TYPE_CHECKING:
     from sepconv.registry import register
     from sepconv.training import (
         callbacks as callbacks,
-        metrics as metrics,
         optimizers as optimizers,
     )
 

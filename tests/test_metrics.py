@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, strategies as st
 from keras_oracle import keras
 
+from sepconv import metrics
 from sepconv.errors import ValidationError
-from sepconv.training import metrics
 
 CASES: list[tuple[str, dict[str, Any]]] = [
     ("Accuracy", {}),

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sepconv import losses
+from sepconv import losses, metrics as metric_kinds
 from sepconv.errors import ValidationError, shown, suggestion
 from sepconv.losses import Loss
+from sepconv.metrics import Metric
 from sepconv.rules import is_real
-from sepconv.training import metrics as metric_kinds, optimizers
-from sepconv.training.metrics import Metric
+from sepconv.training import optimizers
 from sepconv.training.optimizers import Optimizer
 
 Array = NDArray[Any]

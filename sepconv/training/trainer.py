@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sepconv.errors import ValidationError, shown
+from sepconv.metrics import Metric
 from sepconv.rules import MAX_SEED, MAX_SIZE, Count, Flag, Integer
 from sepconv.training import loop
 from sepconv.training.callbacks import Callback, CallbackList, History
 from sepconv.training.compiled import Compiled
 from sepconv.training.data import Dataset, unpacked
-from sepconv.training.metrics import Metric
 from sepconv.training.optimizers import Optimizer
 from sepconv.training.progress import told
 
