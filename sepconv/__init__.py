@@ -70,7 +70,7 @@ _HOMES = {
 # public name -> the module it stands for
 _MODULES = {
     "activations": "sepconv.activations",
-    "callbacks": "sepconv.training.callbacks",
+    "callbacks": "sepconv.callbacks",
     "config": "sepconv.config",
     "constraints": "sepconv.constraints",
     "errors": "sepconv.errors",
@@ -141,6 +141,7 @@ __all__ = [
 if TYPE_CHECKING:
     from sepconv import (
         activations as activations,
+        callbacks as callbacks,
         config as config,
         constraints as constraints,
         errors as errors,
@@ -200,7 +201,6 @@ if TYPE_CHECKING:
     from sepconv.onnx import export
     from sepconv.registry import register
     from sepconv.training import (
-        callbacks as callbacks,
         optimizers as optimizers,
     )
 

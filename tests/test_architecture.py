@@ -19,7 +19,7 @@ STOREYS = (
     ("saving", "onnx"),
     ("models",),
     ("training",),
-    ("losses", "metrics"),
+    ("callbacks", "losses", "metrics"),
     ("layers",),
     ("initializers", "activations", "regularizers", "constraints", "ops", "dtypes"),
     ("core",),

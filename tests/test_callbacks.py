@@ -13,10 +13,11 @@ from hypothesis import given, settings, strategies as st
 from keras_oracle import keras
 from toys import Linear, spirals
 
-from sepconv import Input, Sequential
+from sepconv import Input, Sequential, callbacks
+from sepconv.callbacks import checkpoint
 from sepconv.errors import TrainingError, ValidationError, WeightsError
 from sepconv.layers import Activation, Dropout, GlobalAveragePooling1D
-from sepconv.training import callbacks, checkpoint, optimizers
+from sepconv.training import optimizers
 
 LOSS = "sparse_categorical_crossentropy"
 

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 import sepconv
-from sepconv import models
+from sepconv import callbacks, models
 from sepconv.cli import main
-from sepconv.training import callbacks
 
 CONFIG = """\
 Sequential:

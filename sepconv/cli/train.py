@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from sepconv import config, models, saving
+from sepconv.callbacks import Callback
+from sepconv.callbacks.checkpoint import BackupAndRestore
 from sepconv.cli.datasets import Samples, read_samples
 from sepconv.cli.errors import CommandError
 from sepconv.training import seeded
-from sepconv.training.callbacks import Callback
-from sepconv.training.checkpoint import BackupAndRestore
 
 MODEL, CONFIG, HISTORY, PLOT = "model.safetensors", "config.json", "history.json", "history.png"
 PLAN = "plan.json"  # beside a checkpoint: which training it is of

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sepconv import activations, constraints, initializers, layers, losses, metrics, regularizers
+from sepconv import (
+    activations,
+    callbacks,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    regularizers,
+)
 from sepconv.declaration import Argument, Rule
 from sepconv.registry import Registry, registered
-from sepconv.training import callbacks, optimizers, schedules
+from sepconv.training import optimizers, schedules
 
 LAYERS = layers.registry
 OBJECTS: tuple[Registry[Any], ...] = (

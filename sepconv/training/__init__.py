@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from sepconv import losses, metrics
-from sepconv.training.checkpoint import load_checkpoint, save_checkpoint
+from sepconv import callbacks, losses, metrics
+from sepconv.callbacks.checkpoint import load_checkpoint, save_checkpoint
 from sepconv.training.seeding import seeded
 from sepconv.training.trainer import Trainer
 
-__all__ = ["Trainer", "load_checkpoint", "losses", "metrics", "save_checkpoint", "seeded"]
+__all__ = [
+    "Trainer",
+    "callbacks",
+    "load_checkpoint",
+    "losses",
+    "metrics",
+    "save_checkpoint",
+    "seeded",
+]

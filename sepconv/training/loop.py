@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sepconv.callbacks import Callback, CallbackList, History, TerminateOnNaN
 from sepconv.errors import TrainingError, ValidationError
 from sepconv.layers import state
 from sepconv.layers.gradients import Gradients
 from sepconv.layers.structure import flat, mapped, packed
 from sepconv.layers.variable import Variable, widened
-from sepconv.training.callbacks import Callback, CallbackList, History, TerminateOnNaN
 from sepconv.training.compiled import Compiled
 from sepconv.training.data import Dataset, check_class_weight
 from sepconv.training.interrupts import held_back

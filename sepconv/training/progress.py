@@ -6,7 +6,7 @@ import sys
 import time
 from typing import Any
 
-from sepconv.training.callbacks import Callback, Logs
+from sepconv.callbacks import Callback, Logs
 
 REDRAWN = 0.1  # seconds between two states of the bar
 

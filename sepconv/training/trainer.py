@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from sepconv.callbacks import Callback, CallbackList, History
 from sepconv.errors import ValidationError, shown
 from sepconv.metrics import Metric
 from sepconv.rules import MAX_SEED, MAX_SIZE, Count, Flag, Integer
 from sepconv.training import loop
-from sepconv.training.callbacks import Callback, CallbackList, History
 from sepconv.training.compiled import Compiled
 from sepconv.training.data import Dataset, unpacked
 from sepconv.training.optimizers import Optimizer
@@ -98,7 +98,7 @@ class Trainer:
             batch_size: samples of one update; 32 by default.
             epochs: how often each sample is used, with `initial_epoch` counted in.
             verbose: 0 shows nothing, 1 a bar on a terminal, 2 one line an epoch.
-            callbacks: objects of `sepconv.training.callbacks`.
+            callbacks: objects of `sepconv.callbacks`.
             validation_split: a share of the samples, the last ones, to validate with.
             validation_data: (x, y) or (x, y, sample_weight) to validate with.
             shuffle: whether each epoch has an order of its own.
@@ -210,7 +210,7 @@ def _listed(callbacks: Any) -> list[Callback]:
     for callback in found:
         if not isinstance(callback, Callback):
             raise ValidationError(
-                f"`callbacks` must hold objects of `sepconv.training.callbacks.Callback`, "
+                f"`callbacks` must hold objects of `sepconv.callbacks.Callback`, "
                 f"got {shown(callback, 80)}"
             )
     return found

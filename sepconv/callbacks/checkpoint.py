@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sepconv import weights
+from sepconv.callbacks.base import Callback, Logs, registry
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError, shown
 from sepconv.layers import naming, state
 from sepconv.layers.base import Layer
 from sepconv.layers.variable import frozen
 from sepconv.rules import FilePath, Flag, Only
-from sepconv.training.hooks import Callback, Logs, registry
 
 Arrays = dict[str, NDArray[Any]]
 FILE = "training.npz"
