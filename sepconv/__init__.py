@@ -67,25 +67,25 @@ _HOMES = {
     "register": "sepconv.registry",
     "set_num_threads": "sepconv.core",
 }
-# public name -> the module it stands for
-_MODULES = {
-    "activations": "sepconv.activations",
-    "callbacks": "sepconv.callbacks",
-    "config": "sepconv.config",
-    "constraints": "sepconv.constraints",
-    "errors": "sepconv.errors",
-    "initializers": "sepconv.initializers",
-    "layers": "sepconv.layers",
-    "losses": "sepconv.losses",
-    "metrics": "sepconv.metrics",
-    "models": "sepconv.models",
-    "onnx": "sepconv.onnx",
-    "ops": "sepconv.ops",
-    "optimizers": "sepconv.training.optimizers",
-    "regularizers": "sepconv.regularizers",
-    "saving": "sepconv.saving",
-    "training": "sepconv.training",
-}
+# what `import sepconv` alone gives by attribute
+_MODULES = (
+    "activations",
+    "callbacks",
+    "config",
+    "constraints",
+    "errors",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "onnx",
+    "ops",
+    "optimizers",
+    "regularizers",
+    "saving",
+    "training",
+)
 
 __all__ = [
     "ELU",
@@ -152,6 +152,7 @@ if TYPE_CHECKING:
         models as models,
         onnx as onnx,
         ops as ops,
+        optimizers as optimizers,
         regularizers as regularizers,
         saving as saving,
         training as training,
@@ -200,14 +201,11 @@ if TYPE_CHECKING:
     from sepconv.models import Functional, Model, Sequential
     from sepconv.onnx import export
     from sepconv.registry import register
-    from sepconv.training import (
-        optimizers as optimizers,
-    )
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(_MODULES[name])
+        return importlib.import_module(f"sepconv.{name}")
     if name in _HOMES:
         value = getattr(importlib.import_module(_HOMES[name]), name)
         globals()[name] = value

@@ -18,7 +18,7 @@ STOREYS = (
     ("config",),
     ("saving", "onnx"),
     ("models",),
-    ("training",),
+    ("optimizers", "training"),
     ("callbacks", "losses", "metrics"),
     ("layers",),
     ("initializers", "activations", "regularizers", "constraints", "ops", "dtypes"),

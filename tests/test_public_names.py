@@ -24,14 +24,35 @@ KINDS = ["activations", "constraints", "initializers", "losses", "metrics", "opt
 @pytest.mark.parametrize("name", MODULES)
 def test_module_of_keras_is_there(name: str) -> None:
     assert hasattr(keras, name)
-    assert getattr(sepconv, name).__name__.endswith(f".{name}")
+    assert getattr(sepconv, name) is importlib.import_module(f"sepconv.{name}")
     assert name in dir(sepconv)
 
 
-def test_modules_of_training_are_those_of_the_package() -> None:
-    assert sepconv.optimizers is importlib.import_module("sepconv.training.optimizers")
-    assert sepconv.optimizers.schedules is importlib.import_module("sepconv.training.schedules")
-    assert sepconv.training is training
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import {}.losses",
+        "import {}.optimizers.schedules",
+        "from {}.callbacks import EarlyStopping, ModelCheckpoint",
+        "from {}.layers import Dense",
+        "from {}.losses import MeanSquaredError",
+        "from {}.metrics import AUC",
+        "from {}.models import Sequential",
+        "from {}.optimizers import Adam",
+        "from {}.optimizers.schedules import CosineDecay",
+        "from {}.regularizers import L2",
+    ],
+)
+def test_import_from_keras_carries_over(statement: str) -> None:
+    for package in ("keras", "sepconv"):
+        exec(statement.format(package), {})
+
+
+def test_training_names_what_it_is_made_of() -> None:
+    for name in ("callbacks", "losses", "metrics"):
+        assert getattr(training, name) is getattr(sepconv, name)
+    assert training.optimizers.Adam is sepconv.optimizers.Adam
+    assert training.schedules.CosineDecay is sepconv.optimizers.schedules.CosineDecay
 
 
 @pytest.mark.parametrize("name", [*layers])
