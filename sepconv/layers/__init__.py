@@ -11,6 +11,7 @@ from sepconv.layers.activation_layers import (
     Softmax,
 )
 from sepconv.layers.base import Layer
+from sepconv.layers.batch_normalization import BatchNormalization
 from sepconv.layers.conv1d import Conv1D
 from sepconv.layers.dense import Dense
 from sepconv.layers.depthwise_conv1d import DepthwiseConv1D
@@ -18,8 +19,8 @@ from sepconv.layers.dropout import Dropout, SpatialDropout1D
 from sepconv.layers.embedding import Embedding
 from sepconv.layers.input_layer import Input, InputLayer
 from sepconv.layers.input_spec import InputSpec
+from sepconv.layers.layer_normalization import LayerNormalization
 from sepconv.layers.merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
-from sepconv.layers.normalization import BatchNormalization, LayerNormalization
 from sepconv.layers.operation import Operation
 from sepconv.layers.pooling import (
     AveragePooling1D,

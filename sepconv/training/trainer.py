@@ -32,7 +32,7 @@ class Trainer:
         """Set what `fit` and `evaluate` work with. The weights stay as they are.
 
         Arguments:
-            optimizer: a name, a config or an object of `sepconv.training.optimizers`.
+            optimizer: a name, a config or an object of `sepconv.optimizers`.
             loss: likewise; for several outputs a list, or a dict by the outputs' names.
             loss_weights: a factor for each output's loss.
             metrics: a list; "accuracy" stands for the one that suits the shapes. For several
