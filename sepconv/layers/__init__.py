@@ -30,14 +30,8 @@ from sepconv.layers.pooling import (
 )
 from sepconv.layers.preprocessing import Normalization, Rescaling
 from sepconv.layers.registry import registry
-from sepconv.layers.reshaping import (
-    Cropping1D,
-    Flatten,
-    Permute,
-    Reshape,
-    UpSampling1D,
-    ZeroPadding1D,
-)
+from sepconv.layers.reshaping import Flatten, Permute, Reshape
+from sepconv.layers.resizing import Cropping1D, UpSampling1D, ZeroPadding1D
 from sepconv.layers.separable_conv1d import SeparableConv1D
 from sepconv.layers.symbolic import SymbolicTensor
 from sepconv.layers.variable import Variable
