@@ -13,7 +13,6 @@ from benchmarks import (
     instructions,
     networks,
     peers,
-    reference,
     report,
     results,
     run,
@@ -24,7 +23,8 @@ from benchmarks.peers import trainers
 from benchmarks.probes import Rates
 from benchmarks.results import Results, Timing
 from benchmarks.worker import Turn
-from benchmarks.workloads import BY_NAME, WORKLOADS, Workload
+from benchmarks.workloads import BY_NAME, WORKLOADS, Workload, reference
+from benchmarks.workloads.training import TrainingStep
 
 SMALL = Workload("small", B=2, T=9, C=3, F=5, K=4, stride=2, M=2)
 DILATED = Workload("dilated", B=2, T=30, C=3, F=5, K=4, dilation=3)
@@ -55,23 +55,23 @@ def keras_result(workload: Workload) -> np.ndarray:
     ids=lambda w: f"{w.name}-{w.padding}",
 )
 def test_the_reference_agrees_with_keras(workload):
-    assert reference.relative_error(workload, keras_result(workload)) < 1e-6
+    assert workload.relative_error(keras_result(workload)) < 1e-6
 
 
 def test_the_reference_refuses_bfloat16_arithmetic():
     workload = BY_NAME["kws_b1"]
     rounded = keras_result(workload).astype(ml_dtypes.bfloat16).astype(np.float32)
-    assert reference.relative_error(workload, rounded) > reference.LIMIT
+    assert workload.relative_error(rounded) > reference.LIMIT
 
 
 def test_the_reference_refuses_another_shape():
     with pytest.raises(ValueError, match=r"expected an output of shape \(2, 5, 5\)"):
-        reference.relative_error(SMALL, np.zeros((2, 5, 4), np.float32))
+        SMALL.relative_error(np.zeros((2, 5, 4), np.float32))
 
 
 def test_the_reference_always_samples_the_first_and_the_last_step():
     for workload in WORKLOADS:
-        _, steps = reference.sampled_positions(workload)
+        _, steps = reference.sampled_positions(workload.B, workload.out_steps)
         assert {0, workload.out_steps - 1} <= set(steps.tolist())
 
 
@@ -150,8 +150,8 @@ def test_a_peer_that_computes_something_else_is_not_timed():
         worker.checked_error(SMALL, wrong)
 
 
-def small_step(**changes) -> training.TrainingStep:
-    return training.TrainingStep(**{**asdict(SMALL), **changes})
+def small_step(**changes) -> TrainingStep:
+    return TrainingStep(**{**asdict(SMALL), **changes})
 
 
 @pytest.mark.parametrize("trainer", ["sepconv", "jax"])

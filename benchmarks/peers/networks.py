@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from benchmarks.peers.form import CONV1D, PLACEMENTS, Form, Peer, Placement
 from benchmarks.peers.lifting import lifted
 from benchmarks.peers.runtimes import OnnxRuntime
-
-if TYPE_CHECKING:
-    from benchmarks.networks import NetworkCall
+from benchmarks.workloads.networks import NetworkCall
 
 
 class SepconvNetwork:

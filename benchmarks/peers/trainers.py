@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,8 @@ from benchmarks.peers.form import CONV1D, PLACEMENTS, Form, Peer, Placement, ope
 from benchmarks.peers.frameworks import KerasTensorflow, shifted_sums
 from benchmarks.peers.ours import Sepconv
 from benchmarks.workloads import Float32s
+from benchmarks.workloads.training import LEARNING_RATE, TrainingStep
 
-if TYPE_CHECKING:
-    from benchmarks.training import TrainingStep
-
-LEARNING_RATE = 1e-3
 # Next to nothing: the peers add it in two different places.
 EPSILON = 1e-12
 

@@ -1,19 +1,16 @@
-"""What is timed: the layers of published networks, with what each must compute and move."""
+"""The layers of published networks, with what each must compute and move."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks import reference
-
-Float32s = NDArray[np.float32]
-
-FLOAT32_BYTES = 4
+from benchmarks.workloads import reference
+from benchmarks.workloads.task import FLOAT32_BYTES, Float32s, Task
 
 
 class Operands(NamedTuple):
@@ -23,36 +20,6 @@ class Operands(NamedTuple):
     depthwise_kcm: Float32s
     pointwise_1df: Float32s  # D = C * M
     bias_f: Float32s
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is timed, of whatever kind."""
-
-    name: str
-
-    largest_error: ClassVar[float] = reference.LIMIT
-
-    @property
-    def flops(self) -> int:
-        """Two per multiply-add."""
-        raise NotImplementedError
-
-    @property
-    def bytes_moved(self) -> int:
-        """The least that must move, each array once."""
-        raise NotImplementedError
-
-    def relative_error(self, y: NDArray[np.floating]) -> float:
-        """Of what a peer computed."""
-        raise NotImplementedError
-
-    def roofline_seconds(self, flops_per_second: float, bytes_per_second: float) -> float:
-        """No implementation on such a machine is faster (Williams et al., CACM 52(4), 2009).
-
-        Holds while the arrays come from memory: one that lives in a cache can be faster.
-        """
-        return max(self.flops / flops_per_second, self.bytes_moved / bytes_per_second)
 
 
 @dataclass(frozen=True)
@@ -125,8 +92,15 @@ class Workload(Task):
         )
 
     def relative_error(self, y_bsf: NDArray[np.floating]) -> float:
-        """Of what a peer computed."""
-        return reference.relative_error(self, y_bsf)
+        """On sampled rows, the first and the last step always among them."""
+        shape = (self.B, self.out_steps, self.F)
+        if y_bsf.shape != shape:
+            raise ValueError(f"{self.name}: expected an output of shape {shape}, got {y_bsf.shape}")
+        at = reference.sampled_positions(self.B, self.out_steps)
+        steps = {"stride": self.stride, "dilation": self.dilation, "left": self.pads[0]}
+        return reference.relative_error(
+            y_bsf[at], reference.expected_rows(self.operands, at, **steps)
+        )
 
     def __str__(self) -> str:
         extras = [
