@@ -33,6 +33,10 @@ def by_libhdf5(fill: Callable[[h5py.File], None], **options: Any) -> io.BytesIO:
     return file
 
 
+def held_at(file: io.BytesIO, dataset: hdf5_reader.Dataset) -> bytes:
+    return file.getvalue()[dataset.offset : dataset.offset + dataset.size]
+
+
 letters = st.characters(exclude_characters="/\0", exclude_categories=["Cs"])
 names = st.text(letters, min_size=1, max_size=50).filter(lambda name: name not in (".", ".."))
 paths = st.lists(names, min_size=1, max_size=3).map(lambda parts: tuple(parts))
@@ -63,7 +67,7 @@ def test_what_is_written_both_libraries_read(declared: dict[tuple[str, ...], Any
         for name, value in arrays.items():
             dataset = found.datasets[name]
             assert (dataset.shape, dataset.dtype) == (value.shape, value.dtype.name)
-            assert hdf5_reader.values(file, dataset) == value.tobytes()
+            assert held_at(file, dataset) == value.tobytes()
             assert held[name].shape == value.shape
             assert np.asarray(held[name]).tobytes() == value.tobytes()
             if value.dtype.name == "bfloat16":
@@ -98,7 +102,7 @@ def test_what_libhdf5_writes_is_read() -> None:
     found = hdf5_reader.tree(file)
     assert found.datasets["step"].dtype is None
     for i in range(500):
-        assert hdf5_reader.values(file, found.datasets[f"g{i}/x"]) == np.float32(i).tobytes()
+        assert held_at(file, found.datasets[f"g{i}/x"]) == np.float32(i).tobytes()
     assert found.groups["g0"] == {
         **{"name": "größer", "names": ["a", "bc"], "long": ["x" * 30_000, "y" * 70_000]},
         **{"none": [], "number": None},

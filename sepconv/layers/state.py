@@ -105,8 +105,9 @@ def load_weights(layer: Layer, path: str | PathLike[str]) -> None:
     check_built(layer, "load_weights")
     named = naming.named(layer, weights.naming(path))
     read = weights.read(path, {name: variable.value for name, variable in named.items()})
-    variables = list(named.values())
-    replace(layer, variables, [frozen(read[name], v.dtype) for name, v in named.items()])
+    for array in read.values():
+        array.flags.writeable = False
+    replace(layer, list(named.values()), [read[name] for name in named])
 
 
 def check_built(layer: Layer, method: str) -> None:

@@ -63,9 +63,9 @@ def write(path: str | PathLike[str], arrays: Arrays, config: str | None = None) 
 def read(path: str | PathLike[str], expected: Arrays) -> dict[str, NDArray[Any]]:
     """Return the arrays in `path`, which must have the names, shapes and dtypes of `expected`.
 
-    No more memory is taken than `expected` needs, whatever the file declares; for a .keras file
-    eight times as much. What Keras stores beside the weights, such as an optimizer's state, is
-    left out.
+    They are new, C-contiguous, and nobody else's. No more memory is taken than `expected` needs,
+    whatever the file declares; for a .keras file that was compressed, nine times as much. What
+    Keras stores beside the weights, such as an optimizer's state, is left out.
 
     Raises:
         ValidationError: a suffix of no weights file.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from sepconv.errors import WeightsError, shown, suggestion
 
 EXAMPLE = "sepconv_example/"  # what the names of a self-test's arrays begin with
 CHECKSUM = "sepconv_sha256"  # the name of the text that `digest` gives
+
+CHUNK = 2**20  # bytes of a file that are read at a time
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -52,17 +54,28 @@ def check_array(
         )
 
 
-def from_bytes(name: str, data: bytes, expected: NDArray[Any]) -> NDArray[Any]:
-    """Return `data` as an array like `expected`, C order and native.
+def filled(name: str, file: IO[bytes], declared: int, expected: NDArray[Any]) -> NDArray[Any]:
+    """Return a new array like `expected`, C order and native, read from where `file` stands.
+
+    Arguments:
+        declared: the bytes that the file says it has for the array, as far as it can tell.
 
     Raises:
         WeightsError: more or fewer bytes than the array takes.
     """
-    if len(data) != expected.nbytes:
+    if declared != expected.nbytes:
         raise WeightsError(
-            f"{shown(name)} must hold {expected.nbytes} bytes, the file holds {len(data)}"
+            f"{shown(name)} must hold {expected.nbytes} bytes, the file declares {declared}"
         )
-    return np.frombuffer(data, expected.dtype).reshape(expected.shape)
+    array = np.empty(expected.shape, expected.dtype)
+    data = array.reshape(-1).view(np.uint8).data
+    at = 0
+    while chunk := file.read(min(CHUNK, len(data) - at)):
+        data[at : at + len(chunk)] = chunk
+        at += len(chunk)
+    if at != len(data):
+        raise WeightsError(f"{shown(name)} must hold {len(data)} bytes, the file holds {at}")
+    return array
 
 
 def virtual(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:

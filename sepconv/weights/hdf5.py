@@ -16,10 +16,10 @@ from sepconv.weights.checks import (
     check_digest,
     check_names,
     digest,
-    from_bytes,
+    filled,
     virtual,
 )  # fmt: skip
-from sepconv.weights.hdf5_reader import Dataset, Tree, tree, values
+from sepconv.weights.hdf5_reader import Dataset, Tree, tree
 
 # What Keras stores beside a model's weights, for training alone.
 OF_TRAINING = ("optimizer", "metrics", "compile_metrics", "loss_tracker")
@@ -54,9 +54,7 @@ def read(file: IO[bytes], expected: Arrays) -> dict[str, NDArray[Any]]:
     for name, like in expected.items():
         same = found[name].dtype == like.dtype.name
         check_array(name, found[name].shape, found[name].dtype, like, same)
-    arrays = {
-        name: from_bytes(name, values(file, found[name]), expected[name]) for name in expected
-    }
+    arrays = {name: _array(name, file, found[name], like) for name, like in expected.items()}
     check_digest(contents.groups[""].get(CHECKSUM), arrays, None)
     return arrays
 
@@ -64,10 +62,15 @@ def read(file: IO[bytes], expected: Arrays) -> dict[str, NDArray[Any]]:
 def examples(file: IO[bytes]) -> dict[str, NDArray[Any]]:
     """Return the arrays of a self-test."""
     return {
-        name: from_bytes(name, values(file, dataset), virtual(dataset.shape, dataset.dtype))
+        name: _array(name, file, dataset, virtual(dataset.shape, dataset.dtype))
         for name, dataset in tree(file).datasets.items()
         if name.startswith(EXAMPLE) and dataset.dtype
     }
+
+
+def _array(name: str, file: IO[bytes], dataset: Dataset, like: NDArray[Any]) -> NDArray[Any]:
+    file.seek(dataset.offset)
+    return filled(name, file, dataset.size, like)
 
 
 def _modern(contents: Tree) -> dict[str, Dataset]:

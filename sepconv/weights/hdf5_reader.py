@@ -75,12 +75,6 @@ def tree(file: IO[bytes]) -> Tree:
     return _Reader(file).tree()
 
 
-def values(file: IO[bytes], dataset: Dataset) -> bytes:
-    """Return the bytes of a dataset."""
-    file.seek(dataset.offset)
-    return file.read(dataset.size)
-
-
 class _Reader:
     def __init__(self, file: IO[bytes]) -> None:
         self.file = file

@@ -10,7 +10,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from sepconv.errors import WeightsError, shown
-from sepconv.weights.checks import Arrays, check_array, check_names, from_bytes
+from sepconv.weights.checks import Arrays, check_array, check_names, filled
 
 MAX_HEADER = 16384  # bytes before an array's values; np.save writes 128
 MAX_EXTRA = MAX_HEADER + 2 * 65535 + 256  # and twice its name, in the archive's directories
@@ -62,11 +62,10 @@ def _read_member(
     with archive.open(member) as file:  # which yields no more bytes than declared
         shape, fortran, dtype = _read_header(file)
         check_array(name, shape, dtype, like, _holds(dtype, like.dtype))
-        values = file.read(like.nbytes + 1)  # one more shows what was not declared
-    array = from_bytes(name, values, like)
+        array = filled(name, file, member.file_size - file.tell(), like)
     if dtype.byteorder == ">":
         array = array.byteswap()
-    return array.reshape(shape[::-1]).T if fortran else array
+    return np.ascontiguousarray(array.reshape(shape[::-1]).T) if fortran else array
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

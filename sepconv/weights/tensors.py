@@ -22,7 +22,7 @@ from sepconv.weights.checks import (
     check_digest,
     check_names,
     digest,
-    from_bytes,
+    filled,
     virtual,
 )  # fmt: skip
 
@@ -84,10 +84,7 @@ def read(file: IO[bytes], expected: Arrays) -> dict[str, NDArray[Any]]:
     for name, array in expected.items():
         dtype, shape, _, _ = declared[name]
         check_array(name, shape, dtype, array, dtype == DTYPES.get(array.dtype.name))
-    arrays = {
-        name: from_bytes(name, _values(file, start, declared[name]), expected[name])
-        for name in expected
-    }
+    arrays = {name: _array(name, file, start, declared[name], expected[name]) for name in expected}
     check_digest(texts.get(CHECKSUM), arrays, texts.get(CONFIG))
     return arrays
 
@@ -96,7 +93,7 @@ def examples(file: IO[bytes]) -> dict[str, NDArray[Any]]:
     """Return the arrays of a self-test."""
     _, declared, start = _header(file)
     return {
-        name: from_bytes(name, _values(file, start, entry), virtual(entry[1], NAMES[entry[0]]))
+        name: _array(name, file, start, entry, virtual(entry[1], NAMES[entry[0]]))
         for name, entry in declared.items()
         if name.startswith(EXAMPLE)
     }
@@ -151,6 +148,9 @@ def _entry(name: str, entry: Any) -> Entry:
     return str(dtype), tuple(shape), offsets[0], offsets[1]
 
 
-def _values(file: IO[bytes], start: int, entry: Entry) -> bytes:
-    file.seek(start + entry[2])
-    return file.read(entry[3] - entry[2])
+def _array(
+    name: str, file: IO[bytes], start: int, entry: Entry, like: NDArray[Any]
+) -> NDArray[Any]:
+    _, _, first, last = entry
+    file.seek(start + first)
+    return filled(name, file, last - first, like)
