@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import reprlib
 from collections.abc import Iterable
@@ -59,6 +58,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     >>> nearest("kernal_size", ["filters", "kernel_size"])
     'kernel_size'
     """
+    import difflib  # a quarter of a megabyte, which only a mistake costs
+
     plain = {_plain(candidate): candidate for candidate in known}
     found = difflib.get_close_matches(_plain(name[:64]), plain, n=1, cutoff=0.6)
     return plain[found[0]] if found else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,7 +31,7 @@ def nearest_name(name: str, known: Iterable[str]) -> str | None:
     if guess is None:
         return None
     spellings = [other for other in known if _folded(other) == _folded(guess)]
-    return max(spellings, key=lambda other: difflib.SequenceMatcher(None, name, other).ratio())
+    return max(spellings, key=lambda other: _ratio(name, other))
 
 
 def certain_name(name: str, known: Iterable[str]) -> str | None:
@@ -125,7 +124,13 @@ def _width(span: Span) -> int:
 
 
 def _likeness(one: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, _folded(one[:64]), _folded(other)).ratio()
+    return _ratio(_folded(one[:64]), _folded(other))
+
+
+def _ratio(one: str, other: str) -> float:
+    import difflib  # which a file without mistakes does not need
+
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def _folded(name: str) -> str:

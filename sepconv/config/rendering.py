@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -136,6 +135,8 @@ def _window(line: str, span: Span) -> tuple[str, int, int]:
 
 def _columns(text: str) -> int:
     """Return how many columns of a terminal `text` fills."""
+    import unicodedata  # which a file without mistakes does not need
+
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     return len(text) + wide - sum(unicodedata.combining(c) > 0 for c in text)
 
