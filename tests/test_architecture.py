@@ -95,6 +95,10 @@ def test_library_stays_in_its_part(library: str) -> None:
             "import sepconv; sepconv.load",
             ("yaml", "jsonschema", "hashlib", "h5py", "safetensors", "sepconv._core"),
         ),
+        (
+            "import sepconv.models; sepconv.load",
+            ("difflib", "sepconv.losses", "sepconv.callbacks", "sepconv.training.loop"),
+        ),
     ],
 )
 def test_import_loads_no_more_than_it_needs(statement: str, absent: tuple[str, ...]) -> None:

@@ -19,7 +19,7 @@ from sepconv import config
 from sepconv.errors import ConfigError
 
 paths = json.loads(sys.argv[1])
-for path in paths[:3]:  # what is imported at first use is imported now
+for path in paths[:4]:  # what is imported at first use is imported now
     try:
         config.load(path)
     except ConfigError:
@@ -75,11 +75,12 @@ def test_loading_touches_nothing_but_the_file(tmp_path: Path) -> None:
         for path in FOLDER.glob("*/*")
         if path.suffix in (".yaml", ".json") and not path.stem.startswith("very_large_")
     ]
-    # What the library imports when it is first needed: for weights, bfloat16, suggestions.
+    # What the library imports when it is first needed: weights, bfloat16, suggestions, training.
     warm = [
         FOLDER / "valid" / "sequential.yaml",
         FOLDER / "invalid" / "unknown_argument.yaml",
         FOLDER / "valid" / "dtype_long.yaml",
+        FOLDER / "valid" / "training_every_key.yaml",
     ]
     paths = [str(path) for path in (*warm, *corpus, *sorted(tmp_path.iterdir()))]
     done = subprocess.run(

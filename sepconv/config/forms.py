@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sepconv.config import graphs, plan
+from sepconv.config import graphs
 from sepconv.config.findings import Findings, Note
 from sepconv.config.kinds import LAYERS, PLANNED, article, class_names, object_kind
 from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Table
@@ -35,6 +35,8 @@ def training(root: Node, findings: Findings) -> Spec | None:
     entry = root.entries.get("training") if isinstance(root, Table) else None
     if entry is None or not isinstance(entry.value, Table):
         return None
+    from sepconv.config import plan  # which loads all of training
+
     spec = Spec(plan.registry, "training", entry.key, ("training",), ("training",))
     spec.arguments = givens(entry.value, spec.path)
     _parse_inner(spec, findings)

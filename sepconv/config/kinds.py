@@ -4,42 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from sepconv import (
-    activations,
-    callbacks,
-    constraints,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    regularizers,
-)
+from sepconv import activations, constraints, initializers, layers, regularizers
 from sepconv.declaration import Argument, Rule
 from sepconv.registry import Registry, registered
-from sepconv.training import optimizers, schedules
 
 LAYERS = layers.registry
-OBJECTS: tuple[Registry[Any], ...] = (
+OF_LAYERS: tuple[Registry[Any], ...] = (
     initializers.registry,
     activations.registry,
     regularizers.registry,
     constraints.registry,
-    optimizers.registry,
-    schedules.registry,
-    losses.registry,
-    metrics.registry,
-    callbacks.registry,
 )
-_BASES: dict[str, type] = {
+BASES: dict[str, type] = {
     LAYERS.module: layers.Layer,
     initializers.registry.module: initializers.Initializer,
     regularizers.registry.module: regularizers.Regularizer,
     constraints.registry.module: constraints.Constraint,
-    optimizers.registry.module: optimizers.Optimizer,
-    schedules.registry.module: schedules.LearningRateSchedule,
-    losses.registry.module: losses.Loss,
-    metrics.registry.module: metrics.Metric,
-    callbacks.registry.module: callbacks.Callback,
 }
 
 NETWORKS = ("Sequential", "Functional")
@@ -106,7 +86,7 @@ def class_names(registry: Registry[Any]) -> list[str]:
     """Return the names that can have arguments: Keras's layers that are activations, too."""
     if registry is LAYERS:
         return [*names(registry), *NETWORKS]
-    if registry is optimizers.registry:  # which knows them in any case
+    if registry.kind == "optimizer":  # which knows them in any case
         own = [name for name in names(registry) if ">" in name]
         return [*(registry[name].__name__ for name in registry), *registry, *own]
     return [*names(registry), *(_ACTIVATION_LAYERS if registry is activations.registry else ())]
@@ -147,5 +127,7 @@ def _may_be(obj: Any, registry: Registry[Any]) -> bool:
     """Tell whether a registered object may be of a kind; one without a known base may be any."""
     if not isinstance(obj, type):
         return registry is not LAYERS
-    bases = [module for module, base in _BASES.items() if issubclass(obj, base)]
+    from sepconv.config.objects import BASES  # which loads all of training
+
+    bases = [module for module, base in BASES.items() if issubclass(obj, base)]
     return registry.module in bases if bases else registry is not LAYERS

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sepconv import models, saving
 from sepconv.config import rendering
@@ -14,13 +14,15 @@ from sepconv.config.findings import Report
 from sepconv.config.keras_form import to_config
 from sepconv.config.kinds import LAYERS
 from sepconv.config.limits import MAX_BYTES
-from sepconv.config.plan import TrainingPlan, registry as plans
 from sepconv.config.reading import source_lines
 from sepconv.config.short_form import shorten
 from sepconv.config.validation import Checked, validate
 from sepconv.config.writing import yaml_text
 from sepconv.errors import ConfigError
 from sepconv.layers import Layer
+
+if TYPE_CHECKING:
+    from sepconv.config.plan import TrainingPlan
 
 
 def training_of(path: str | PathLike[str], overrides: Sequence[str] = ()) -> TrainingPlan | None:
@@ -43,7 +45,11 @@ def training_of(path: str | PathLike[str], overrides: Sequence[str] = ()) -> Tra
     raw = content(name)
     checked = _accepted(raw, name, overrides)
     plan = checked.plans[0]
-    return None if plan is None else plans.deserialize(to_config(plan))
+    if plan is None:
+        return None
+    from sepconv.config.plan import registry  # which loads all of training
+
+    return registry.deserialize(to_config(plan))
 
 
 def content(name: str) -> bytes:

@@ -7,7 +7,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sepconv.config.kinds import LAYERS, OBJECTS, family
+from sepconv.config.kinds import LAYERS, family
+from sepconv.config.objects import OBJECTS
 from sepconv.declaration import REQUIRED, Argument
 from sepconv.registry import Registry
 

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 from sepconv.config.kinds import (
     LAYERS,
     NETWORKS,
-    OBJECTS,
     OF_EVERY_LAYER,
     article,
     class_names,
@@ -18,6 +17,7 @@ from sepconv.config.kinds import (
     family,
     names,
 )
+from sepconv.config.objects import OBJECTS
 from sepconv.config.plan import TrainingPlan
 from sepconv.declaration import REQUIRED, Argument
 from sepconv.registry import Registry, registered

@@ -21,13 +21,13 @@ from sepconv.config.kinds import (
     LAYERS,
     NETWORK_ARGUMENTS,
     NETWORKS,
-    OBJECTS,
     PLANNED,
     article,
     class_names,
     declared,
 )
 from sepconv.config.nodes import UNREAD, Node, Path, Span, Table, at, key_span
+from sepconv.config.objects import OBJECTS
 from sepconv.config.words import did_you_mean, name_of, value_words
 from sepconv.layers.keras2 import DROPPED
 from sepconv.registry import Registry, registered

@@ -12,7 +12,6 @@ from sepconv.config.forms import document, training
 from sepconv.config.nodes import Node, Scalar, Table
 from sepconv.config.reading import read
 from sepconv.config.specs import Spec
-from sepconv.config.training_checks import check_plan
 from sepconv.config.words import name_of
 
 FORMAT = (1, 0)  # the version that is read: sepconv/1
@@ -91,6 +90,8 @@ def check(
     outputs = [] if spec is None else networks.check_document(spec, findings, input_shape)
     plan = training(root, findings)
     if plan is not None:
+        from sepconv.config.training_checks import check_plan  # which loads all of training
+
         check_plan(plan, spec, outputs, findings)
     return spec
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sepconv.callbacks import Callback, CallbackList, History
 from sepconv.errors import ValidationError, shown
-from sepconv.metrics import Metric
 from sepconv.rules import MAX_SEED, MAX_SIZE, Count, Flag, Integer
-from sepconv.training import loop
-from sepconv.training.compiled import Compiled
-from sepconv.training.data import Dataset, unpacked
-from sepconv.training.optimizers import Optimizer
-from sepconv.training.progress import told
+
+# The methods import what they need: a network that is not trained loads none of it, 1.6 MB.
+if TYPE_CHECKING:
+    from sepconv.callbacks import Callback, History
+    from sepconv.metrics import Metric
+    from sepconv.training.compiled import Compiled
+    from sepconv.training.optimizers import Optimizer
 
 
 class Trainer:
@@ -42,6 +42,8 @@ class Trainer:
         Raises:
             ValidationError: an unknown name, or arguments that an object refuses.
         """
+        from sepconv.training.compiled import Compiled
+
         self._compiled = Compiled(optimizer, loss, loss_weights, metrics, weighted_metrics)
 
     @property
@@ -121,6 +123,9 @@ class Trainer:
         >>> [round(loss, 3) for loss in history.history["loss"]]
         [0.942, 0.735]
         """
+        from sepconv.training import loop
+        from sepconv.training.data import Dataset, unpacked
+
         compiled = self._as_compiled()
         if class_weight is not None and sample_weight is not None:
             raise ValidationError("You cannot `class_weight` and `sample_weight` at the same time.")
@@ -161,6 +166,11 @@ class Trainer:
 
         Arguments: as for `fit`.
         """
+        from sepconv.callbacks import CallbackList
+        from sepconv.training import loop
+        from sepconv.training.data import Dataset
+        from sepconv.training.progress import told
+
         compiled = self._as_compiled()
         data = Dataset.of(x, y, sample_weight)
         loop.prepare(self, compiled, data)
@@ -189,6 +199,9 @@ class Trainer:
         Raises:
             TrainingError: the loss is no finite number; the weights are unchanged.
         """
+        from sepconv.training import loop
+        from sepconv.training.data import Dataset
+
         compiled = self._as_compiled()
         data = Dataset.of(x, y, sample_weight)
         logs = loop.train_on_batch(self, compiled, data, class_weight)
@@ -206,6 +219,8 @@ def _verbose(value: Any) -> Any:
 
 
 def _listed(callbacks: Any) -> list[Callback]:
+    from sepconv.callbacks import Callback
+
     found = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
     for callback in found:
         if not isinstance(callback, Callback):

@@ -1,0 +1,27 @@
+"""Every kind of objects a config can declare, those of training too: a network alone needs none."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sepconv import callbacks, losses, metrics
+from sepconv.config import kinds
+from sepconv.registry import Registry
+from sepconv.training import optimizers, schedules
+
+OBJECTS: tuple[Registry[Any], ...] = (
+    *kinds.OF_LAYERS,
+    optimizers.registry,
+    schedules.registry,
+    losses.registry,
+    metrics.registry,
+    callbacks.registry,
+)
+BASES: dict[str, type] = {
+    **kinds.BASES,
+    optimizers.registry.module: optimizers.Optimizer,
+    schedules.registry.module: schedules.LearningRateSchedule,
+    losses.registry.module: losses.Loss,
+    metrics.registry.module: metrics.Metric,
+    callbacks.registry.module: callbacks.Callback,
+}
