@@ -38,3 +38,12 @@ def ctrl_c() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def threads_restored() -> Iterator[None]:
+    from sepconv import _core
+
+    before = _core.get_num_threads()
+    yield
+    _core.set_num_threads(before)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+import isas
 import numpy as np
 import pytest
+from guarded import guarded
 from numpy.typing import NDArray
 from reference import Wide, tolerance
-from test_core_memory import guarded
 
 from sepconv import _core
 
-ISAS = _core.kernel_info()["available"]
+pytestmark = pytest.mark.usefixtures("threads_restored")
+
 WIDTHS = (1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 130)
 SHAPES = [
     *((5, channels, 1) for channels in WIDTHS),
@@ -28,13 +25,6 @@ SHAPES = [
     (130, 3, 77),
     (2, 5, 5000),
 ]
-
-
-@pytest.fixture(autouse=True)
-def threads_restored() -> Iterator[None]:
-    before = _core.get_num_threads()
-    yield
-    _core.set_num_threads(before)
 
 
 def drawn(shape: tuple[int, int, int], dtype: str) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
@@ -82,12 +72,10 @@ def test_sums_and_maps_are_within_their_bounds(shape: tuple[int, int, int], dtyp
     check(shape, dtype)
 
 
-@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("isa", isas.ISAS)
 def test_every_instruction_set(isa: str) -> None:
     code = "from test_core_by_channel import *\nfor shape in SHAPES: check(shape, 'float32')"
-    environ = {**os.environ, "SEPCONV_ISA": isa, "PYTHONPATH": str(Path(__file__).parent)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ)
-    assert done.returncode == 0, done.stderr
+    isas.assert_passes(isa, code)
 
 
 @pytest.mark.parametrize("shape", [(40000, 7, 1), (4000, 64, 1), (70, 9, 500)], ids=str)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
+import isas
 import ml_dtypes
 import numpy as np
 import pytest
 import reference
+from guarded import guarded
 from hypothesis import assume, given, strategies as st
 from numpy.typing import NDArray
-from test_core_memory import guarded
 
 from sepconv import _core
 from sepconv._core import ConvolutionPlan, DepthwisePlan, TilePlan
 
+pytestmark = pytest.mark.usefixtures("threads_restored")
+
 LAYERS = ("convolution", "depthwise")
 FORMATS = (False, True)
-ISAS = _core.kernel_info()["available"]
 
 
 @dataclass(frozen=True)
@@ -130,13 +127,6 @@ def random_layers(count: int, seed: int = 0, **fixed: Any) -> list[Layer]:
     return found
 
 
-@pytest.fixture(autouse=True)
-def threads_restored() -> Iterator[None]:
-    before = _core.get_num_threads()
-    yield
-    _core.set_num_threads(before)
-
-
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("channels_first", FORMATS)
 @pytest.mark.parametrize("layer", LAYERS)
@@ -235,12 +225,10 @@ def test_any_layer(layer: Layer) -> None:
     layer.check()
 
 
-@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("isa", isas.ISAS)
 def test_every_instruction_set(isa: str) -> None:
     code = "from test_core_convolution import *\nfor i in random_layers(80, seed=5): i.check()"
-    environ = {**os.environ, "SEPCONV_ISA": isa, "PYTHONPATH": str(Path(__file__).parent)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ)
-    assert done.returncode == 0, done.stderr
+    isas.assert_passes(isa, code)
 
 
 @pytest.mark.parametrize("layer", random_layers(60, seed=1), ids=str)

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+import isas
 import numpy as np
 import pytest
 import reference
+from guarded import guarded
 from hypothesis import assume, given, strategies as st
 from numpy.typing import NDArray
 from test_core_convolution import Layer, random_layers
-from test_core_memory import guarded
 
 from sepconv import _core
 from sepconv._core import ConvolutionPlan
 from sepconv.layers.kernel_gradients import ConvolutionGradient
 
+pytestmark = pytest.mark.usefixtures("threads_restored")
+
 LAYERS = ("convolution", "depthwise")
 FORMATS = (False, True)
-ISAS = _core.kernel_info()["available"]
 NAMES = ("x", "kernel", "bias")
 
 
@@ -77,13 +74,6 @@ def check(layer: Layer, seed: int = 0) -> None:
         bound = reference.tolerance(size, chain, np.dtype(layer.dtype))
         worst = np.max(np.abs(ours - theirs) / bound, initial=0)
         assert worst <= 1, f"{layer}: {name} {worst} times the bound"
-
-
-@pytest.fixture(autouse=True)
-def threads_restored() -> Iterator[None]:
-    before = _core.get_num_threads()
-    yield
-    _core.set_num_threads(before)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -172,15 +162,13 @@ def test_any_layer(layer: Layer) -> None:
     check(layer)
 
 
-@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("isa", isas.ISAS)
 def test_every_instruction_set(isa: str) -> None:
     code = (
         "from test_core_convolution_gradients import *\n"
         "for i in random_layers(80, seed=5): check(i)"
     )
-    environ = {**os.environ, "SEPCONV_ISA": isa, "PYTHONPATH": str(Path(__file__).parent)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ)
-    assert done.returncode == 0, done.stderr
+    isas.assert_passes(isa, code)
 
 
 LARGE = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -12,15 +11,8 @@ from cases import random_cases
 from sepconv import _core
 
 
-@pytest.fixture
-def threads() -> Iterator[None]:
-    before = _core.get_num_threads()
-    yield
-    _core.set_num_threads(before)
-
-
 @pytest.mark.fuzz
-@pytest.mark.usefixtures("threads")
+@pytest.mark.usefixtures("threads_restored")
 def test_random_layers_are_right_and_the_same_on_any_threads() -> None:
     count = int(os.environ.get("SEPCONV_FUZZ", "50"))
     for seed, case in enumerate(random_cases(count, seed=20261122)):

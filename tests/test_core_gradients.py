@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+import isas
 import numpy as np
 import pytest
 import reference
@@ -16,9 +13,6 @@ from cases import DTYPES, FORMATS, GRADIENTS, Case, random_cases
 from hypothesis import assume, given, strategies as st
 from numpy.typing import NDArray
 
-from sepconv import _core
-
-ISAS = _core.kernel_info()["available"]
 SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 16, 17, 23, 24, 25, 31, 32, 33, 40)
 
 
@@ -107,7 +101,7 @@ def test_gradients_any_layer(case: Case) -> None:
     case.check_gradient()
 
 
-@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("isa", isas.ISAS)
 def test_gradients_of_each_isa(isa: str) -> None:
     code = f"""
 from cases import random_cases
@@ -116,11 +110,7 @@ assert _core.kernel_info()["isa"] == {isa!r}
 for seed, case in enumerate(random_cases(100, seed=6)):
     case.check_gradient(seed)
 """
-    environ = {**os.environ, "SEPCONV_ISA": isa, "PYTHONPATH": str(Path(__file__).parent)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    isas.assert_passes(isa, code)
 
 
 # --- laws --------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -17,18 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 from cases import FORMATS, Case, random_cases
+from guarded import guarded
 from numpy.typing import NDArray
-from test_core_memory import guarded
 
 from sepconv import _core
-
-
-@pytest.fixture
-def threads() -> Iterator[None]:
-    before = _core.get_num_threads()
-    yield
-    _core.set_num_threads(before)
-
 
 # Each is large enough for several threads, and cut in another way.
 LARGE = {
@@ -43,7 +34,7 @@ LARGE = {
 }
 
 
-@pytest.mark.usefixtures("threads")
+@pytest.mark.usefixtures("threads_restored")
 @pytest.mark.parametrize("channels_first", FORMATS)
 @pytest.mark.parametrize("name", LARGE)
 def test_threads_do_not_change_a_bit_of_gradients(name: str, channels_first: bool) -> None:
@@ -71,7 +62,7 @@ def whole_numbers(case: Case) -> tuple[NDArray[Any], list[NDArray[Any]], NDArray
     return x, [w, v], g
 
 
-@pytest.mark.usefixtures("threads")
+@pytest.mark.usefixtures("threads_restored")
 @pytest.mark.parametrize("channels_first", FORMATS)
 @pytest.mark.parametrize("name", LARGE)
 def test_gradients_of_large_layers_are_the_sums_of_small_ones(

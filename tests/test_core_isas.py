@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from isas import ISAS, assert_passes, run
 
-from sepconv import _core
-
-ISAS = _core.kernel_info()["available"]
 EDGES = """
 from cases import Case, DTYPES, FORMATS, random_cases, tile_edges
 from sepconv import _core
@@ -35,17 +30,9 @@ for seed, case in enumerate(random_cases(150, seed=2)):
 """
 
 
-def run(isa: str, code: str) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "SEPCONV_ISA": isa, "PYTHONPATH": str(Path(__file__).parent)}
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=False
-    )
-
-
 @pytest.mark.parametrize("isa", ISAS)
 def test_isa_is_right_at_every_tile_edge(isa: str) -> None:
-    done = run(isa, EDGES.format(isa=isa))
-    assert done.returncode == 0, done.stderr
+    assert_passes(isa, EDGES.format(isa=isa))
 
 
 @pytest.mark.parametrize("isa", ISAS)

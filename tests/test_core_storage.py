@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
+import isas
 import ml_dtypes
 import numpy as np
 import pytest
@@ -19,7 +16,6 @@ from numpy.typing import NDArray
 from sepconv import _core
 
 NARROW = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)]
-ISAS = _core.kernel_info()["available"]
 EVERY = np.arange(2**16, dtype=np.uint16)
 
 
@@ -74,12 +70,10 @@ def check_narrowing(dtype: np.dtype[Any]) -> None:
         assert_same_numbers(narrowed(values, dtype, channels_first), values.astype(dtype))
 
 
-@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("isa", isas.ISAS)
 def test_every_16_bit_number_and_its_neighbours_convert_as_numpy_does(isa: str) -> None:
     code = "from test_core_storage import *\nfor d in NARROW: check_widening(d), check_narrowing(d)"
-    environ = {**os.environ, "SEPCONV_ISA": isa, "PYTHONPATH": str(Path(__file__).parent)}
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ)
-    assert done.returncode == 0, done.stderr
+    isas.assert_passes(isa, code)
 
 
 @pytest.mark.parametrize("dtype", NARROW, ids=str)

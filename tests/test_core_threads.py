@@ -9,7 +9,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,8 @@ from hypothesis import given, settings, strategies as st
 import sepconv.threads
 from sepconv import _core
 
+pytestmark = pytest.mark.usefixtures("threads_restored")
+
 # Each is large enough for several threads, and cut in another way.
 CASES = {
     "batches": Case(batch=16, steps=150, channels=48, filters=70, taps=5),
@@ -33,13 +34,6 @@ CASES = {
     "multiplier": Case(batch=3, steps=700, channels=9, filters=33, taps=16, multiplier=4),
     "float64": Case(batch=3, steps=500, channels=48, filters=40, dtype="float64"),
 }
-
-
-@pytest.fixture(autouse=True)
-def threads_restored() -> Iterator[None]:
-    before = _core.get_num_threads()
-    yield
-    _core.set_num_threads(before)
 
 
 @pytest.mark.parametrize("channels_first", FORMATS)
