@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, TypeVar
 
 import numpy as np
 import reference
 from numpy.typing import NDArray
 
-from sepconv._core import Gradient, Plan
+from sepconv._core import Gradient, Plan, TilePlan
+
+FORMATS = (False, True)
+DTYPES = ("float32", "float64")
+EDGES = tuple(range(1, 41))
 
 
-@dataclass(frozen=True)
-class Case:
-    """One layer and the input it is called on."""
+@dataclass(frozen=True, kw_only=True)
+class Geometry:
+    """A layer over time and the input it is called on. Arrays here have time before channels."""
 
     batch: int = 2
     steps: int = 20
     channels: int = 5
-    filters: int = 7
     taps: int = 3
     stride: int = 1
     dilation: int = 1
-    multiplier: int = 1
     padding: str = "same"
     channels_first: bool = False
     dtype: str = "float32"
@@ -39,8 +43,105 @@ class Case:
         )
 
     @property
+    def out_channels(self) -> int:
+        raise NotImplementedError
+
+    def plan(self, weights: list[Any], **activation: Any) -> TilePlan:
+        raise NotImplementedError
+
+    def gradient(self, weights: list[Any]) -> Any:
+        raise NotImplementedError
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What every plan of the core takes."""
+        return {
+            "strides": self.stride,
+            "padding": self.padding,
+            "dilation_rate": self.dilation,
+            "channels_first": self.channels_first,
+        }
+
+    def turned(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return (B, T, C) as the layer takes it, or the other way round."""
+        return np.ascontiguousarray(x.transpose(0, 2, 1)) if self.channels_first else x
+
+    def run(self, x: NDArray[Any], weights: list[Any], **activation: Any) -> NDArray[Any]:
+        """Return y (B, S, F) of x (B, T, C), whatever the data format."""
+        y = self.plan(weights, **activation)(self.turned(x))
+        return y.transpose(0, 2, 1) if self.channels_first else y
+
+    def output_gradient(self, seed: int = 0) -> NDArray[Any]:
+        """Return g (B, S, F)."""
+        shape = (self.batch, self.out_steps, self.out_channels)
+        return np.random.default_rng([seed, 1]).standard_normal(shape).astype(self.dtype)
+
+    def run_gradient(
+        self, x: NDArray[Any], weights: list[Any], g: NDArray[Any], **options: Any
+    ) -> list[NDArray[Any]]:
+        """Return the gradients by x (B, T, C) and the weights, for g (B, S, F)."""
+        dx, *others = self.gradient(weights)(self.turned(x), self.turned(g), **options)
+        return [dx if dx is None else self.turned(dx), *others]
+
+    def assert_near(
+        self,
+        found: NDArray[Any],
+        exact: NDArray[Any],
+        size: NDArray[Any],
+        operations: int,
+        name: str = "y",
+    ) -> None:
+        """Assert that what was found is within the bound of the oracle's value."""
+        assert found.shape == exact.shape, name
+        assert found.dtype == self.dtype
+        bound = reference.tolerance(size, operations, np.dtype(self.dtype))
+        worst = np.max(np.abs(found - exact) / bound, initial=0)
+        assert worst <= 1, f"{self}: {name} {worst} times the bound"
+
+
+AnyCase = TypeVar("AnyCase", bound=Geometry)
+
+
+def varied(case: AnyCase, **fields: Sequence[Any]) -> Iterator[AnyCase]:
+    """Give a case with each combination of values of these fields that leaves an output."""
+    for values in product(*fields.values()):
+        one = replace(case, **dict(zip(fields, values, strict=True)))
+        if one.fits():
+            yield one
+
+
+def drawn_geometry(rng: np.random.Generator, *paddings: str) -> dict[str, Any]:
+    """Return what all small layers have, of every kind."""
+    return {
+        "batch": int(rng.integers(1, 4)),
+        "steps": int(rng.integers(1, 90)),
+        "channels": int(rng.integers(1, 41)),
+        "taps": int(rng.integers(1, 20)),
+        "stride": int(rng.choice([1, 1, 2, 3, 5, 20])),
+        "dilation": int(rng.choice([1, 1, 2, 3, 8])),
+        "padding": str(rng.choice(paddings)),
+        "channels_first": bool(rng.integers(2)),
+        "dtype": DTYPES[rng.integers(2)],
+        "use_bias": bool(rng.integers(4)),
+    }
+
+
+@dataclass(frozen=True)
+class Case(Geometry):
+    """A separable convolution."""
+
+    GRADIENTS = ("x", "depthwise_kernel", "pointwise_kernel", "bias")
+
+    filters: int = 7
+    multiplier: int = 1
+
+    @property
     def depth(self) -> int:
         return self.channels * self.multiplier
+
+    @property
+    def out_channels(self) -> int:
+        return self.filters
 
     def data(self, seed: int = 0) -> tuple[NDArray[Any], list[Any]]:
         """Return x (B, T, C) and the weights."""
@@ -55,46 +156,24 @@ class Case:
         return x, [depthwise, pointwise, draw(self.filters) if self.use_bias else None]
 
     def plan(self, weights: list[Any], **activation: Any) -> Plan:
-        return Plan(
-            *weights,
-            strides=self.stride,
-            padding=self.padding,
-            dilation_rate=self.dilation,
-            channels_first=self.channels_first,
-            **activation,
-        )
+        return Plan(*weights, **self.arguments, **activation)
 
     def gradient(self, weights: list[Any]) -> Gradient:
         return Gradient(self.plan(weights if len(weights) == 3 else [*weights, None]), *weights[:2])
 
-    def run(self, x: NDArray[Any], weights: list[Any], **activation: Any) -> NDArray[Any]:
-        """Return y (B, S, F) of x (B, T, C), whatever the data format."""
-        plan = self.plan(weights, **activation)
-        if self.channels_first:
-            return plan(np.ascontiguousarray(x.transpose(0, 2, 1))).transpose(0, 2, 1)
-        return plan(x)
-
-    def output_gradient(self, seed: int = 0) -> NDArray[Any]:
-        """Return g (B, S, F)."""
-        shape = (self.batch, self.out_steps, self.filters)
-        return np.random.default_rng([seed, 1]).standard_normal(shape).astype(self.dtype)
-
-    def run_gradient(
-        self, x: NDArray[Any], weights: list[Any], g: NDArray[Any], **options: Any
-    ) -> list[NDArray[Any]]:
-        """Return the gradients by x (B, T, C), both kernels and the bias, for g (B, S, F)."""
-        gradient = self.gradient(weights)
-        if not self.channels_first:
-            return list(gradient(x, g, **options))
-        turned = [np.ascontiguousarray(a.transpose(0, 2, 1)) for a in (x, g)]
-        dx, *others = gradient(*turned, **options)
-        return [dx if dx is None else np.ascontiguousarray(dx.transpose(0, 2, 1)), *others]
+    def check(self, seed: int = 0) -> None:
+        """Assert that the core is within the bound of the oracle's value."""
+        x, weights = self.data(seed)
+        exact, size = reference.separable_conv1d(
+            x, *weights, strides=self.stride, padding=self.padding, dilation_rate=self.dilation
+        )
+        # k + C*M products and sums for an output, and the bias
+        self.assert_near(self.run(x, weights), exact, size, self.taps + self.depth + 1)
 
     def check_gradient(self, seed: int = 0) -> None:
         """Assert that the core's gradients are within the bounds of the oracle's."""
         x, weights = self.data(seed)
         g = self.output_gradient(seed)
-        found = self.run_gradient(x, weights, g)
         exact, sizes = reference.separable_conv1d_gradients(
             x,
             *weights[:2],
@@ -111,55 +190,23 @@ class Case:
             self.taps + steps,
             steps,
         )
-        for name, ours, theirs, size, chain in zip(
-            GRADIENTS, found, exact, sizes, chains, strict=True
+        found = self.run_gradient(x, weights, g)
+        for of, one, theirs, size, chain in zip(
+            self.GRADIENTS, found, exact, sizes, chains, strict=True
         ):
-            assert ours.shape == theirs.shape, name
-            assert ours.dtype == self.dtype
             # what partitions are begun with and added up: fewer than 64 sums more
-            bound = reference.tolerance(size, chain + 64, np.dtype(self.dtype))
-            worst = np.max(np.abs(ours - theirs) / bound, initial=0)
-            assert worst <= 1, f"{self}: {name} {worst} times the bound"
-
-    def check(self, seed: int = 0) -> None:
-        """Assert that the core is within the bound of the oracle's value."""
-        x, weights = self.data(seed)
-        y = self.run(x, weights)
-        exact, size = reference.separable_conv1d(
-            x, *weights, strides=self.stride, padding=self.padding, dilation_rate=self.dilation
-        )
-        assert y.shape == exact.shape
-        assert y.dtype == self.dtype
-        # k + C*M products and sums for an output, and the bias
-        bound = reference.tolerance(size, self.taps + self.depth + 1, np.dtype(self.dtype))
-        worst = np.max(np.abs(y - exact) / bound, initial=0)
-        assert worst <= 1, f"{self}: {worst} times the bound"
-
-
-GRADIENTS = ("x", "depthwise_kernel", "pointwise_kernel", "bias")
-FORMATS = (False, True)
-DTYPES = ("float32", "float64")
-EDGES = tuple(range(1, 41))
+            self.assert_near(one, theirs, size, chain + 64, of)
 
 
 def random_cases(count: int, seed: int = 0) -> list[Case]:
-    """Return `count` small layers of every kind."""
+    """Return `count` small separable convolutions of every kind."""
     rng = np.random.default_rng(seed)
     cases: list[Case] = []
     while len(cases) < count:
         case = Case(
-            batch=int(rng.integers(1, 4)),
-            steps=int(rng.integers(1, 90)),
-            channels=int(rng.integers(1, 41)),
+            **drawn_geometry(rng, "same", "valid"),
             filters=int(rng.integers(1, 80)),
-            taps=int(rng.integers(1, 20)),
-            stride=int(rng.choice([1, 1, 2, 3, 5, 20])),
-            dilation=int(rng.choice([1, 1, 2, 3, 8])),
             multiplier=int(rng.choice([1, 1, 2, 3, 5])),
-            padding=str(rng.choice(["same", "valid"])),
-            channels_first=bool(rng.integers(2)),
-            dtype=DTYPES[rng.integers(2)],
-            use_bias=bool(rng.integers(4)),
         )
         if case.fits():
             cases.append(case)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import isas
@@ -10,124 +10,19 @@ import ml_dtypes
 import numpy as np
 import pytest
 import reference
+from cases import DTYPES, FORMATS, varied
+from convolution_cases import LAYERS, Layer, random_layers
 from guarded import guarded
 from hypothesis import assume, given, strategies as st
 from numpy.typing import NDArray
 
 from sepconv import _core
-from sepconv._core import ConvolutionPlan, DepthwisePlan, TilePlan
+from sepconv._core import ConvolutionPlan, DepthwisePlan
 
 pytestmark = pytest.mark.usefixtures("threads_restored")
 
-LAYERS = ("convolution", "depthwise")
-FORMATS = (False, True)
 
-
-@dataclass(frozen=True)
-class Layer:
-    """One layer and the input it is called on. `filters` is M of a depthwise layer."""
-
-    layer: str = "convolution"
-    batch: int = 2
-    steps: int = 20
-    channels: int = 5
-    filters: int = 3
-    taps: int = 3
-    stride: int = 1
-    dilation: int = 1
-    padding: str = "same"
-    channels_first: bool = False
-    dtype: str = "float32"
-    use_bias: bool = True
-
-    @property
-    def out_steps(self) -> int:
-        return reference.output_steps(
-            self.steps, self.taps, self.stride, self.dilation, self.padding
-        )
-
-    @property
-    def out_channels(self) -> int:
-        return self.filters * (self.channels if self.layer == "depthwise" else 1)
-
-    def data(self, seed: int = 0) -> tuple[NDArray[Any], list[Any]]:
-        """Return x (B, T, C), and the kernel and the bias."""
-        rng = np.random.default_rng(seed)
-
-        def draw(*shape: int) -> NDArray[Any]:
-            return rng.standard_normal(shape).astype(self.dtype)
-
-        x = draw(self.batch, self.steps, self.channels)
-        kernel = draw(self.taps, self.channels, self.filters)
-        return x, [kernel, draw(self.out_channels) if self.use_bias else None]
-
-    def plan(self, weights: list[Any], **arguments: Any) -> TilePlan:
-        kind = ConvolutionPlan if self.layer == "convolution" else DepthwisePlan
-        return kind(
-            *weights,
-            strides=self.stride,
-            padding=self.padding,
-            dilation_rate=self.dilation,
-            channels_first=self.channels_first,
-            **arguments,
-        )
-
-    def run(self, x: NDArray[Any], weights: list[Any], **arguments: Any) -> NDArray[Any]:
-        """Return y (B, S, F) of x (B, T, C), whatever the data format."""
-        plan = self.plan(weights, **arguments)
-        if self.channels_first:
-            return plan(np.ascontiguousarray(x.transpose(0, 2, 1))).transpose(0, 2, 1)
-        return plan(x)
-
-    def check(self, seed: int = 0) -> None:
-        """Assert that the core is within the bound of the oracle's value."""
-        x, weights = self.data(seed)
-        geometry = (self.steps, self.taps, self.stride, self.dilation, self.padding)
-        exact, size = getattr(reference, self.layer)(
-            x,
-            *weights,
-            first=-reference.padding_left(*geometry),
-            out=self.out_steps,
-            strides=self.stride,
-            dilation_rate=self.dilation,
-        )
-        y = self.run(x, weights)
-        assert y.shape == exact.shape
-        assert y.dtype == self.dtype
-        depth = self.taps * (self.channels if self.layer == "convolution" else 1)
-        bound = reference.tolerance(size, depth + 1, np.dtype(self.dtype))
-        worst = np.max(np.abs(y - exact) / bound, initial=0)
-        assert worst <= 1, f"{self}: {worst} times the bound"
-
-
-def random_layers(count: int, seed: int = 0, **fixed: Any) -> list[Layer]:
-    """Return `count` small layers of every kind."""
-    rng = np.random.default_rng(seed)
-    found: list[Layer] = []
-    while len(found) < count:
-        layer = Layer(
-            layer=LAYERS[rng.integers(2)],
-            batch=int(rng.integers(1, 3)),
-            steps=int(rng.integers(1, 90)),
-            channels=int(rng.integers(1, 41)),
-            filters=int(rng.integers(1, 70)),
-            taps=int(rng.integers(1, 16)),
-            stride=int(rng.choice([1, 1, 2, 3, 5, 20])),
-            dilation=int(rng.choice([1, 1, 2, 3, 8])),
-            padding=str(rng.choice(["same", "valid", "causal"])),
-            channels_first=bool(rng.integers(2)),
-            dtype=("float32", "float64")[rng.integers(2)],
-            use_bias=bool(rng.integers(4)),
-        )
-        if layer.layer == "depthwise":
-            layer = replace(layer, filters=int(rng.choice([1, 1, 2, 3, 5])))
-        layer = replace(layer, **fixed)
-        if layer.out_steps > 0:
-            found.append(layer)
-    return found
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("channels_first", FORMATS)
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("axis", ["steps", "channels", "filters", "taps"])
@@ -135,8 +30,8 @@ def test_every_size_around_the_vector_widths(
     axis: str, layer: str, channels_first: bool, dtype: str
 ) -> None:
     base = Layer(layer, batch=1, channels_first=channels_first, dtype=dtype)
-    for size in range(1, 36):
-        replace(base, **{axis: size}).check()
+    for case in varied(base, **{axis: range(1, 36)}):
+        case.check()
 
 
 @pytest.mark.parametrize("channels_first", FORMATS)
@@ -155,22 +50,10 @@ def test_sizes_around_the_register_tiles(size: int, layer: str, channels_first: 
 def test_strides_and_dilations(
     dilation: int, stride: int, padding: str, channels_first: bool
 ) -> None:
-    for layer in LAYERS:
-        for taps in (1, 2, 3, 13):
-            for steps in (1, 19, 97):
-                case = Layer(
-                    layer,
-                    batch=1,
-                    steps=steps,
-                    channels=3,
-                    taps=taps,
-                    stride=stride,
-                    dilation=dilation,
-                    padding=padding,
-                    channels_first=channels_first,
-                )
-                if case.out_steps > 0:
-                    case.check()
+    geometry = {"stride": stride, "dilation": dilation, "padding": padding}
+    base = Layer(batch=1, channels=3, channels_first=channels_first, **geometry)
+    for case in varied(base, layer=LAYERS, taps=(1, 2, 3, 13), steps=(1, 19, 97)):
+        case.check()
 
 
 @pytest.mark.parametrize("channels_first", FORMATS)
@@ -216,18 +99,18 @@ def test_random_layers() -> None:
         dilation=st.integers(1, 9),
         padding=st.sampled_from(["same", "valid", "causal"]),
         channels_first=st.booleans(),
-        dtype=st.sampled_from(["float32", "float64"]),
+        dtype=st.sampled_from(DTYPES),
         use_bias=st.booleans(),
     )
 )
 def test_any_layer(layer: Layer) -> None:
-    assume(layer.out_steps > 0)
+    assume(layer.fits())
     layer.check()
 
 
 @pytest.mark.parametrize("isa", isas.ISAS)
 def test_every_instruction_set(isa: str) -> None:
-    code = "from test_core_convolution import *\nfor i in random_layers(80, seed=5): i.check()"
+    code = "from convolution_cases import *\nfor i in random_layers(80, seed=5): i.check()"
     isas.assert_passes(isa, code)
 
 

@@ -8,75 +8,25 @@ from typing import Any
 import isas
 import numpy as np
 import pytest
-import reference
+from cases import DTYPES, FORMATS, varied
+from convolution_cases import LAYERS, Layer, random_layers
 from guarded import guarded
 from hypothesis import assume, given, strategies as st
 from numpy.typing import NDArray
-from test_core_convolution import Layer, random_layers
 
 from sepconv import _core
 from sepconv._core import ConvolutionPlan
-from sepconv.layers.kernel_gradients import ConvolutionGradient
 
 pytestmark = pytest.mark.usefixtures("threads_restored")
 
-LAYERS = ("convolution", "depthwise")
-FORMATS = (False, True)
-NAMES = ("x", "kernel", "bias")
 
-
-def turned(layer: Layer, x: NDArray[Any]) -> NDArray[Any]:
-    """Return (B, T, C) as the layer takes it, or the other way round."""
-    return np.ascontiguousarray(x.transpose(0, 2, 1)) if layer.channels_first else x
-
-
-def gradient_of(layer: Layer, weights: list[Any]) -> Any:
-    plan = layer.plan(weights)
-    if isinstance(plan, ConvolutionPlan):
-        return ConvolutionGradient(plan, weights[0])
-    return _core.Gradient(plan, weights[0])
-
-
-def output_gradient(layer: Layer, seed: int = 0) -> NDArray[Any]:
-    """Return g (B, S, F)."""
-    shape = (layer.batch, layer.out_steps, layer.out_channels)
-    return np.random.default_rng([seed, 1]).standard_normal(shape).astype(layer.dtype)
-
-
-def found_by(layer: Layer, seed: int = 0, **options: Any) -> list[NDArray[Any]]:
+def found_by(layer: Layer, **options: Any) -> list[NDArray[Any]]:
     """Return the gradients by x (B, T, C), the kernel and the bias."""
-    x, weights = layer.data(seed)
-    g = turned(layer, output_gradient(layer, seed))
-    dx, *others = gradient_of(layer, weights)(turned(layer, x), g, **options)
-    return [turned(layer, dx) if dx is not None else dx, *others]
+    x, weights = layer.data()
+    return layer.run_gradient(x, weights, layer.output_gradient(), **options)
 
 
-def check(layer: Layer, seed: int = 0) -> None:
-    """Assert that the gradients are within the bounds of the oracle's."""
-    x, weights = layer.data(seed)
-    exact, sizes = getattr(reference, f"{layer.layer}_gradients")(
-        x,
-        weights[0],
-        output_gradient(layer, seed),
-        first=-reference.padding_left(
-            layer.steps, layer.taps, layer.stride, layer.dilation, layer.padding
-        ),
-        strides=layer.stride,
-        dilation_rate=layer.dilation,
-    )
-    rows = layer.batch * layer.out_steps
-    # the sums of partitions are begun with 0 and added up: fewer than 64 sums more
-    chains = (layer.taps * layer.filters + 1, rows + 64, rows + 64)
-    found = found_by(layer, seed)
-    for name, ours, theirs, size, chain in zip(NAMES, found, exact, sizes, chains, strict=True):
-        assert ours.shape == theirs.shape, name
-        assert ours.dtype == layer.dtype
-        bound = reference.tolerance(size, chain, np.dtype(layer.dtype))
-        worst = np.max(np.abs(ours - theirs) / bound, initial=0)
-        assert worst <= 1, f"{layer}: {name} {worst} times the bound"
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("channels_first", FORMATS)
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("axis", ["steps", "channels", "filters", "taps"])
@@ -84,8 +34,8 @@ def test_every_size_around_the_vector_widths(
     axis: str, layer: str, channels_first: bool, dtype: str
 ) -> None:
     base = Layer(layer, channels_first=channels_first, dtype=dtype)
-    for size in (*range(1, 20), 24, 25, 31, 32, 33):
-        check(replace(base, **{axis: size}))
+    for case in varied(base, **{axis: (*range(1, 20), 24, 25, 31, 32, 33)}):
+        case.check_gradient()
 
 
 @pytest.mark.parametrize("channels_first", FORMATS)
@@ -94,7 +44,7 @@ def test_every_size_around_the_vector_widths(
 def test_sizes_around_the_tiles(size: int, layer: str, channels_first: bool) -> None:
     base = Layer(layer, steps=9, channels_first=channels_first)
     for axis in ("steps", "channels", "filters", "batch"):
-        check(replace(base, **{axis: size}))
+        replace(base, **{axis: size}).check_gradient()
 
 
 @pytest.mark.parametrize("channels_first", FORMATS)
@@ -104,41 +54,24 @@ def test_sizes_around_the_tiles(size: int, layer: str, channels_first: bool) -> 
 def test_strides_and_dilations(
     dilation: int, stride: int, padding: str, channels_first: bool
 ) -> None:
-    for layer in LAYERS:
-        for taps, steps in ((1, 19), (2, 1), (3, 19), (3, 97), (13, 1), (13, 50)):
-            case = Layer(
-                layer,
-                steps=steps,
-                channels=3,
-                taps=taps,
-                stride=stride,
-                dilation=dilation,
-                padding=padding,
-                channels_first=channels_first,
-                dtype="float64",
-            )
-            if case.out_steps > 0:
-                check(case)
+    geometry = {"stride": stride, "dilation": dilation, "padding": padding}
+    base = Layer(channels=3, channels_first=channels_first, dtype="float64", **geometry)
+    for taps, steps in ((1, 19), (2, 1), (3, 19), (3, 97), (13, 1), (13, 50)):
+        for case in varied(base, layer=LAYERS, taps=[taps], steps=[steps]):
+            case.check_gradient()
 
 
 @pytest.mark.parametrize("channels_first", FORMATS)
 @pytest.mark.parametrize(("taps", "channels"), [(3, 64), (9, 250), (2, 1030)])
 def test_blocks_of_the_depth(taps: int, channels: int, channels_first: bool) -> None:
-    for filters in (7, 70):
-        check(
-            Layer(
-                steps=33,
-                channels=channels,
-                filters=filters,
-                taps=taps,
-                channels_first=channels_first,
-            )
-        )
+    base = Layer(steps=33, channels=channels, taps=taps, channels_first=channels_first)
+    for case in varied(base, filters=(7, 70)):
+        case.check_gradient()
 
 
 def test_random_layers() -> None:
     for seed, layer in enumerate(random_layers(300, seed=2)):
-        check(layer, seed)
+        layer.check_gradient(seed)
 
 
 @given(
@@ -154,20 +87,17 @@ def test_random_layers() -> None:
         dilation=st.integers(1, 9),
         padding=st.sampled_from(["same", "valid", "causal"]),
         channels_first=st.booleans(),
-        dtype=st.sampled_from(["float32", "float64"]),
+        dtype=st.sampled_from(DTYPES),
     )
 )
 def test_any_layer(layer: Layer) -> None:
-    assume(layer.out_steps > 0)
-    check(layer)
+    assume(layer.fits())
+    layer.check_gradient()
 
 
 @pytest.mark.parametrize("isa", isas.ISAS)
 def test_every_instruction_set(isa: str) -> None:
-    code = (
-        "from test_core_convolution_gradients import *\n"
-        "for i in random_layers(80, seed=5): check(i)"
-    )
+    code = "from convolution_cases import *\nfor i in random_layers(80, seed=5): i.check_gradient()"
     isas.assert_passes(isa, code)
 
 
@@ -196,13 +126,11 @@ def test_threads_do_not_change_a_bit(name: str, channels_first: bool) -> None:
 @pytest.mark.parametrize("layer", random_layers(60, seed=6), ids=str)
 def test_gradient_by_a_relu_counts_where_its_output_is_positive(layer: Layer) -> None:
     x, weights = layer.data()
-    g = turned(layer, output_gradient(layer))
+    g = layer.turned(layer.output_gradient())
     relu = np.random.default_rng(3).standard_normal(g.shape).astype(layer.dtype)
-    gradient = gradient_of(layer, weights)
-    masked = gradient(turned(layer, x), np.where(relu > 0, g, 0))
-    for found, expected in zip(
-        gradient(turned(layer, x), g, relu_output=relu), masked, strict=True
-    ):
+    gradient = layer.gradient(weights)
+    masked = gradient(layer.turned(x), np.where(relu > 0, g, 0))
+    for found, expected in zip(gradient(layer.turned(x), g, relu_output=relu), masked, strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
@@ -223,8 +151,8 @@ def test_memory_outside_the_arrays_is_never_touched(channels_first: bool, at_end
     for layer in (*random_layers(100, seed=4), blocks):
         layer = replace(layer, channels_first=channels_first)
         x, weights = layer.data()
-        x, g = turned(layer, x), turned(layer, output_gradient(layer))
-        gradient = gradient_of(layer, weights)
+        x, g = layer.turned(x), layer.turned(layer.output_gradient())
+        gradient = layer.gradient(weights)
         expected = gradient(x, g)
         with (
             guarded(x.shape, layer.dtype, at_end=at_end) as inside,
@@ -240,7 +168,7 @@ def test_memory_outside_the_arrays_is_never_touched(channels_first: bool, at_end
 @pytest.mark.parametrize("layer", LAYERS)
 def test_empty_batches_and_inputs_give_zeros(layer: str, channels_first: bool) -> None:
     for case in (Layer(layer, batch=0), Layer(layer, steps=0), Layer(layer, steps=0, stride=2)):
-        check(replace(case, channels_first=channels_first))
+        replace(case, channels_first=channels_first).check_gradient()
 
 
 @pytest.mark.parametrize("channels_first", FORMATS)
@@ -251,10 +179,10 @@ def test_depthwise_channels_do_not_touch_each_other(
 ) -> None:
     layer = Layer("depthwise", channels=37, filters=multiplier, channels_first=channels_first)
     x, weights = layer.data()
-    g = output_gradient(layer)
+    g = layer.output_gradient()
     x[0, 4, 20] = g[1, 7, 20 * multiplier] = weights[0][0, 20, 0] = value
-    dx, by_kernel, by_bias = gradient_of(layer, weights)(turned(layer, x), turned(layer, g))
-    dx = turned(layer, dx)
+    dx, by_kernel, by_bias = layer.gradient(weights)(layer.turned(x), layer.turned(g))
+    dx = layer.turned(dx)
     for found, axis in ((dx, 2), (by_kernel, 1), (by_bias.reshape(37, -1), 0)):
         others = np.delete(found, 20, axis)
         assert np.isfinite(others).all()
@@ -267,7 +195,8 @@ def test_depthwise_channels_do_not_touch_each_other(
 def test_largest_strides_and_dilations_need_no_memory(
     name: str, channels_first: bool, layer: str
 ) -> None:
-    check(replace(Layer(layer, channels_first=channels_first), **{name: 2**31 - 1}))
+    base = Layer(layer, channels_first=channels_first)
+    replace(base, **{name: 2**31 - 1}).check_gradient()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import reference
-from cases import DTYPES, EDGES, FORMATS, Case, random_cases
+from cases import DTYPES, EDGES, FORMATS, Case, random_cases, varied
 from hypothesis import assume, given, settings, strategies as st
 
 from sepconv import _core
@@ -21,13 +21,9 @@ from sepconv._core import Plan
 def test_geometry_every_size_around_the_vector_widths(
     axis: str, channels_first: bool, dtype: str
 ) -> None:
-    for size in EDGES:
-        for padding in ("same", "valid"):
-            case = replace(
-                Case(channels_first=channels_first, dtype=dtype, padding=padding), **{axis: size}
-            )
-            if case.fits():
-                case.check()
+    base = Case(channels_first=channels_first, dtype=dtype)
+    for case in varied(base, **{axis: EDGES}, padding=("same", "valid")):
+        case.check()
 
 
 @pytest.mark.parametrize("channels_first", FORMATS)
@@ -45,31 +41,18 @@ def test_geometry_sizes_around_the_register_tiles(size: int, channels_first: boo
 def test_geometry_strides_and_dilations(
     dilation: int, stride: int, padding: str, channels_first: bool
 ) -> None:
-    for taps in (1, 2, 3, 8, 12, 13, 25):
-        for steps in (1, 19, 97):
-            case = Case(
-                steps=steps,
-                taps=taps,
-                stride=stride,
-                dilation=dilation,
-                padding=padding,
-                channels_first=channels_first,
-            )
-            if case.fits():
-                case.check()
+    geometry = {"stride": stride, "dilation": dilation, "padding": padding}
+    base = Case(channels_first=channels_first, **geometry)
+    for case in varied(base, taps=(1, 2, 3, 8, 12, 13, 25), steps=(1, 19, 97)):
+        case.check()
 
 
 @pytest.mark.parametrize("channels_first", FORMATS)
 @pytest.mark.parametrize("multiplier", [1, 2, 3, 4, 8, 17])
 def test_geometry_depth_multipliers(multiplier: int, channels_first: bool) -> None:
-    for channels in (1, 3, 8, 16, 17, 33):
-        for taps in (1, 5, 14):
-            Case(
-                channels=channels,
-                multiplier=multiplier,
-                taps=taps,
-                channels_first=channels_first,
-            ).check()
+    base = Case(multiplier=multiplier, channels_first=channels_first)
+    for case in varied(base, channels=(1, 3, 8, 16, 17, 33), taps=(1, 5, 14)):
+        case.check()
 
 
 def test_geometry_random_layers() -> None:

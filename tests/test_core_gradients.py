@@ -9,7 +9,7 @@ import isas
 import numpy as np
 import pytest
 import reference
-from cases import DTYPES, FORMATS, GRADIENTS, Case, random_cases
+from cases import DTYPES, FORMATS, Case, random_cases, varied
 from hypothesis import assume, given, strategies as st
 from numpy.typing import NDArray
 
@@ -22,13 +22,9 @@ SIZES = (1, 2, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 16, 17, 23, 24, 25, 31, 32, 33,
 def test_gradients_every_size_around_the_vector_widths(
     axis: str, channels_first: bool, dtype: str
 ) -> None:
-    for size in SIZES:
-        for padding in ("same", "valid"):
-            case = replace(
-                Case(channels_first=channels_first, dtype=dtype, padding=padding), **{axis: size}
-            )
-            if case.fits():
-                case.check_gradient()
+    base = Case(channels_first=channels_first, dtype=dtype)
+    for case in varied(base, **{axis: SIZES}, padding=("same", "valid")):
+        case.check_gradient()
 
 
 @pytest.mark.parametrize("channels_first", FORMATS)
@@ -46,33 +42,18 @@ def test_gradients_sizes_around_the_register_tiles(size: int, channels_first: bo
 def test_gradients_strides_and_dilations(
     dilation: int, stride: int, padding: str, channels_first: bool
 ) -> None:
-    for taps in (1, 2, 3, 8, 13, 25):
-        for steps in (1, 19, 97):
-            case = Case(
-                batch=1,
-                steps=steps,
-                taps=taps,
-                stride=stride,
-                dilation=dilation,
-                padding=padding,
-                channels_first=channels_first,
-            )
-            if case.fits():
-                case.check_gradient()
+    geometry = {"stride": stride, "dilation": dilation, "padding": padding}
+    base = Case(batch=1, channels_first=channels_first, **geometry)
+    for case in varied(base, taps=(1, 2, 3, 8, 13, 25), steps=(1, 19, 97)):
+        case.check_gradient()
 
 
 @pytest.mark.parametrize("channels_first", FORMATS)
 @pytest.mark.parametrize("multiplier", [2, 3, 4, 8, 17, 70])
 def test_gradients_depth_multipliers(multiplier: int, channels_first: bool) -> None:
-    for channels in (1, 3, 16, 33):
-        for taps in (1, 14):
-            Case(
-                batch=1,
-                channels=channels,
-                multiplier=multiplier,
-                taps=taps,
-                channels_first=channels_first,
-            ).check_gradient()
+    base = Case(batch=1, multiplier=multiplier, channels_first=channels_first)
+    for case in varied(base, channels=(1, 3, 16, 33), taps=(1, 14)):
+        case.check_gradient()
 
 
 def test_gradients_random_layers() -> None:
@@ -136,7 +117,7 @@ def test_gradients_are_those_of_central_differences(case: Case) -> None:
         slope = float(np.sum(direction * gradient.reshape(direction.shape)))
         # two sums of |g||y| rounded in float64, over the step
         size = float(np.sum(np.abs(g) * np.abs(case.run(x, weights)))) + abs(slope) + 1
-        assert abs(difference - slope) <= 1e-9 * size, GRADIENTS[i]
+        assert abs(difference - slope) <= 1e-9 * size, Case.GRADIENTS[i]
 
 
 @pytest.mark.parametrize("case", random_cases(30, seed=8), ids=str)
@@ -231,7 +212,7 @@ def test_gradients_never_multiply_padding(
         exact, _ = reference.separable_conv1d_gradients(
             x, depthwise, pointwise, g, strides=stride, padding="same", dilation_rate=dilation
         )
-    for name, ours, theirs in zip(GRADIENTS, found, exact, strict=True):
+    for name, ours, theirs in zip(Case.GRADIENTS, found, exact, strict=True):
         np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs), name)
         np.testing.assert_array_equal(np.isposinf(ours), np.isposinf(theirs), name)
         np.testing.assert_array_equal(np.isneginf(ours), np.isneginf(theirs), name)

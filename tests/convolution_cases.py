@@ -1,0 +1,99 @@
+"""Seeded convolutions of all channels and depthwise ones, with the data for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import reference
+from cases import Geometry, drawn_geometry
+from numpy.typing import NDArray
+
+from sepconv import _core
+from sepconv._core import ConvolutionPlan, DepthwisePlan, TilePlan
+from sepconv.layers.kernel_gradients import ConvolutionGradient
+
+LAYERS = ("convolution", "depthwise")
+
+
+@dataclass(frozen=True)
+class Layer(Geometry):
+    """A convolution of one of the two kinds. `filters` is M of a depthwise one."""
+
+    GRADIENTS = ("x", "kernel", "bias")
+
+    layer: str = "convolution"
+    filters: int = 3
+
+    @property
+    def out_channels(self) -> int:
+        return self.filters * (self.channels if self.layer == "depthwise" else 1)
+
+    def data(self, seed: int = 0) -> tuple[NDArray[Any], list[Any]]:
+        """Return x (B, T, C), and the kernel and the bias."""
+        rng = np.random.default_rng(seed)
+
+        def draw(*shape: int) -> NDArray[Any]:
+            return rng.standard_normal(shape).astype(self.dtype)
+
+        x = draw(self.batch, self.steps, self.channels)
+        kernel = draw(self.taps, self.channels, self.filters)
+        return x, [kernel, draw(self.out_channels) if self.use_bias else None]
+
+    def plan(self, weights: list[Any], **activation: Any) -> TilePlan:
+        kind = ConvolutionPlan if self.layer == "convolution" else DepthwisePlan
+        return kind(*weights, **self.arguments, **activation)
+
+    def gradient(self, weights: list[Any]) -> Any:
+        plan = self.plan(weights)
+        if isinstance(plan, ConvolutionPlan):
+            return ConvolutionGradient(plan, weights[0])
+        return _core.Gradient(plan, weights[0])
+
+    @property
+    def windows(self) -> dict[str, int]:
+        """Where the oracle's windows lie."""
+        left = reference.padding_left(
+            self.steps, self.taps, self.stride, self.dilation, self.padding
+        )
+        return {"first": -left, "strides": self.stride, "dilation_rate": self.dilation}
+
+    def check(self, seed: int = 0) -> None:
+        """Assert that the core is within the bound of the oracle's value."""
+        x, weights = self.data(seed)
+        oracle = getattr(reference, self.layer)
+        exact, size = oracle(x, *weights, out=self.out_steps, **self.windows)
+        depth = self.taps * (self.channels if self.layer == "convolution" else 1)
+        self.assert_near(self.run(x, weights), exact, size, depth + 1)
+
+    def check_gradient(self, seed: int = 0) -> None:
+        """Assert that the gradients are within the bounds of the oracle's."""
+        x, weights = self.data(seed)
+        g = self.output_gradient(seed)
+        oracle = getattr(reference, f"{self.layer}_gradients")
+        exact, sizes = oracle(x, weights[0], g, **self.windows)
+        rows = self.batch * self.out_steps
+        # the sums of partitions are begun with 0 and added up: fewer than 64 sums more
+        chains = (self.taps * self.filters + 1, rows + 64, rows + 64)
+        found = self.run_gradient(x, weights, g)
+        for of, one, theirs, size, chain in zip(
+            self.GRADIENTS, found, exact, sizes, chains, strict=True
+        ):
+            self.assert_near(one, theirs, size, chain, of)
+
+
+def random_layers(count: int, seed: int = 0, **fixed: Any) -> list[Layer]:
+    """Return `count` small convolutions of both kinds."""
+    rng = np.random.default_rng(seed)
+    found: list[Layer] = []
+    while len(found) < count:
+        geometry = drawn_geometry(rng, "same", "valid", "causal")
+        filters = int(rng.integers(1, 70))
+        layer = Layer(LAYERS[rng.integers(2)], **geometry, filters=filters)
+        if layer.layer == "depthwise":
+            layer = replace(layer, filters=int(rng.choice([1, 1, 2, 3, 5])))
+        layer = replace(layer, **fixed)
+        if layer.fits():
+            found.append(layer)
+    return found
