@@ -6,7 +6,7 @@ CORE   := setup.py pyproject.toml $(wildcard sepconv/*.pyx sepconv/*.px? sepconv
 PYTEST := $(BIN)/python -m pytest
 FUZZ_EXAMPLES ?= 20000
 
-.PHONY: help demo test lint bench instructions sanitize fuzz parity schemas dist clean
+.PHONY: help demo test lint bench instructions sanitize portable fuzz parity schemas dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -34,6 +34,9 @@ instructions: $(VENV)/installed-bench  ## count instructions with callgrind
 
 sanitize: $(VENV)/installed-test  ## the core's tests under the address and undefined-behaviour sanitizers
 	tests/sanitize.sh $(BIN)/python
+
+portable: $(VENV)/installed-portable  ## compile the kernels with Clang for aarch64 and macOS
+	tests/portable.sh $(BIN)/python
 
 fuzz: $(VENV)/installed-test  ## long random runs: configs, bytes, shapes
 	SEPCONV_FUZZ=$(FUZZ_EXAMPLES) $(PYTEST) -q -m fuzz -n 2

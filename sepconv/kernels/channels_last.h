@@ -182,7 +182,7 @@ template <class S> struct ChannelsLast {
     const S* in = x + row * C + first;
     for (; r < n && row < call.steps; r++, row += plan.dilation, in += plan.dilation * C) {
       const Vec<T> v = load_first(in, last - first + 1);
-      store(out + r * vl, M == 1 ? v : __builtin_shuffle(v, channel));
+      store(out + r * vl, M == 1 ? v : shuffled<T>(v, channel));
     }
     for (; r < n; r++) store(out + r * vl, Vec<T>{});
   }

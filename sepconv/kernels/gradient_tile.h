@@ -318,7 +318,7 @@ template <class T> struct GradientCell : GradientLayout<T> {
         u.x.rows(t, input_apart(), m, panel.channel + first, last - first + 1, buffer);
     for (int64_t r = 0; r < m; r++) {
       const Vec<T> v = load_first(in.data + r * in.stride, in.lanes);
-      store(out + r * width, M == 1 ? v : __builtin_shuffle(v, channel));
+      store(out + r * width, M == 1 ? v : shuffled<T>(v, channel));
     }
   }
 

@@ -33,11 +33,11 @@ template <class S> struct RowCopy {
       Mask<T> even;
       SEPCONV_UNROLL for (int u = 0; u < vl; u++) even[u] = 2 * u;
       for (; i + vl < n; i += vl)  // < : the last odd element may be none of ours
-        store(out + i, __builtin_shuffle(load(in + 2 * i), load(in + 2 * i + vl), even));
+        store(out + i, shuffled<T>(load(in + 2 * i), load(in + 2 * i + vl), even));
       const int64_t left = 2 * (n - i) - 1;
       const Vec<T> low = load_first(in + 2 * i, smaller<int64_t>(left, vl));
       const Vec<T> high = load_first(in + 2 * i + vl, larger<int64_t>(left - vl, 0));
-      store(out + i, __builtin_shuffle(low, high, even));
+      store(out + i, shuffled<T>(low, high, even));
     } else {
       for (; i < n; i++) out[i] = number(in + i * s);
     }

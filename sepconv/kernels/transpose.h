@@ -16,8 +16,8 @@ template <class T, int half> SEPCONV_INLINE void transpose_squares(Vec<T>* v) {
   SEPCONV_UNROLL for (int i = 0; i < vl; i++)
     if (!(i & half)) {
       const Vec<T> a = v[i], b = v[i + half];
-      v[i] = __builtin_shuffle(a, b, low);
-      v[i + half] = __builtin_shuffle(a, b, high);
+      v[i] = shuffled<T>(a, b, low);
+      v[i + half] = shuffled<T>(a, b, high);
     }
   if constexpr (2 * half < vl) transpose_squares<T, 2 * half>(v);
 }

@@ -97,6 +97,28 @@ template <class T> SEPCONV_INLINE void store_first(T* p, Vec<T> v, int64_t n) {
 }
 #endif
 
+// v[i] = a[from[i]], of the lanes of a, or of a and then of b.
+#if defined(__clang__)  // which has no builtin for it, and needs none where `from` is constant
+template <class T> SEPCONV_INLINE Vec<T> shuffled(Vec<T> a, Mask<T> from) {
+  Vec<T> v;
+  SEPCONV_UNROLL for (int i = 0; i < lanes<T>; i++) v[i] = a[from[i]];
+  return v;
+}
+template <class T> SEPCONV_INLINE Vec<T> shuffled(Vec<T> a, Vec<T> b, Mask<T> from) {
+  Vec<T> v;
+  SEPCONV_UNROLL for (int i = 0; i < lanes<T>; i++)
+    v[i] = from[i] < lanes<T> ? a[from[i] % lanes<T>] : b[from[i] % lanes<T>];
+  return v;
+}
+#else
+template <class T> SEPCONV_INLINE Vec<T> shuffled(Vec<T> a, Mask<T> from) {
+  return __builtin_shuffle(a, from);
+}
+template <class T> SEPCONV_INLINE Vec<T> shuffled(Vec<T> a, Vec<T> b, Mask<T> from) {
+  return __builtin_shuffle(a, b, from);
+}
+#endif
+
 // Bounds that let a NaN in x through: every comparison with it is false, so x is taken.
 template <class T> SEPCONV_INLINE Vec<T> at_least(Vec<T> x, Vec<T> low) {
   return x < low ? low : x;
