@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sepconv.arrays import real_array
 from sepconv.declaration import Argument, Declared, argument
 from sepconv.errors import ValidationError, shown
-from sepconv.registry import Registry
+from sepconv.registry import FunctionRegistry
 from sepconv.rules import Axes, Number
 
 EPSILON = 1e-7  # Keras's: keeps a norm of 0 from dividing
@@ -29,13 +29,7 @@ class Constraint(Declared):
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, w)")
 
 
-def _accept(obj: Any) -> Projection:
-    if isinstance(obj, Constraint) or (callable(obj) and not isinstance(obj, Declared)):
-        return obj
-    raise registry.refusal(obj)
-
-
-registry: Registry[Projection] = Registry("constraint", "keras.constraints", _accept)
+registry = FunctionRegistry[Projection]("constraint", "keras.constraints", Constraint)
 get = registry.get
 serialize = registry.serialize
 deserialize = registry.deserialize

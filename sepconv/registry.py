@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, TypeVar, cast
 
+from sepconv.declaration import Declared
 from sepconv.errors import ValidationError, shown, suggestion
 
 T = TypeVar("T")
@@ -17,14 +18,20 @@ class Registry(Generic[T]):
     Arguments:
         kind: what an error calls an entry, such as `"initializer"`.
         module: the Keras module that configs name, such as `"keras.initializers"`.
-        accept: returns an object that already is of the kind, or raises ValidationError.
+        base: the class that objects of the kind derive from.
     """
 
-    def __init__(self, kind: str, module: str, accept: Callable[[Any], T]) -> None:
+    def __init__(self, kind: str, module: str, base: type[Any]) -> None:
         self.kind = kind
         self.module = module
-        self.accept = accept
+        self.base = base
         self._classes: dict[str, type[T]] = {}
+
+    def accept(self, obj: Any) -> T:
+        """Return an object that already is of the kind, or raise ValidationError."""
+        if isinstance(obj, self.base):
+            return cast("T", obj)
+        raise self.refusal(obj)
 
     def register(self, *names: str) -> Callable[[type[Any]], type[Any]]:
         """Decorate a class: make it known by `names`, or by its own name."""
@@ -125,6 +132,18 @@ class Registry(Generic[T]):
             "config": obj.get_config() if hasattr(obj, "get_config") else {},
             "registered_name": own_name,
         }
+
+
+class FunctionRegistry(Registry[T]):
+    """A kind whose objects may be functions of the user's own, too."""
+
+    def accept(self, obj: Any) -> T:
+        return cast("T", obj) if is_function(obj) else super().accept(obj)
+
+
+def is_function(obj: Any) -> bool:
+    """Tell whether `obj` can be called and is of no kind of ours."""
+    return callable(obj) and not isinstance(obj, Declared)
 
 
 def unpack(config: Mapping[str, Any], kind: str) -> tuple[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sepconv.arrays import real_array
 from sepconv.declaration import Argument, Declared, argument
 from sepconv.errors import ValidationError, shown
-from sepconv.registry import Registry
+from sepconv.registry import FunctionRegistry
 from sepconv.rules import Choice, Number
 
 Penalty = Callable[[Any], Any]  # array -> number
@@ -37,13 +37,7 @@ class Regularizer(Declared):
         )
 
 
-def _accept(obj: Any) -> Penalty:
-    if isinstance(obj, Regularizer) or (callable(obj) and not isinstance(obj, Declared)):
-        return obj
-    raise registry.refusal(obj)
-
-
-registry: Registry[Penalty] = Registry("regularizer", "keras.regularizers", _accept)
+registry = FunctionRegistry[Penalty]("regularizer", "keras.regularizers", Regularizer)
 get = registry.get
 serialize = registry.serialize
 deserialize = registry.deserialize

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sepconv.arrays import compute_dtype, real_array
 from sepconv.declaration import Declared
 from sepconv.errors import ValidationError, shown
-from sepconv.registry import Registry, unpack
+from sepconv.registry import Registry, is_function, unpack
 
 # the gradient by the outputs -> that by the inputs
 Pull = Callable[[Any], NDArray[Any]]
@@ -187,6 +187,9 @@ def _computed(x: Any) -> tuple[NDArray[Any], NDArray[Any]]:
 class ActivationRegistry(Registry[Activation]):
     """The registry of activations: None is linear, and Keras's layers are read and written too."""
 
+    def accept(self, obj: Any) -> Activation:
+        return Function(obj) if is_function(obj) else super().accept(obj)
+
     def get(self, identifier: Any) -> Activation:
         found = super().get("linear" if identifier is None else identifier)
         assert found is not None  # only None gives None
@@ -239,12 +242,4 @@ class ActivationRegistry(Registry[Activation]):
         }
 
 
-def _accept(obj: Any) -> Activation:
-    if isinstance(obj, Activation):
-        return obj
-    if callable(obj) and not isinstance(obj, Declared):
-        return Function(obj)
-    raise registry.refusal(obj)
-
-
-registry = ActivationRegistry("activation", "keras.activations", _accept)
+registry = ActivationRegistry("activation", "keras.activations", Activation)

@@ -103,10 +103,4 @@ class CallbackList:
         )
 
 
-def _accept(obj: Any) -> Callback:
-    if isinstance(obj, Callback):
-        return obj
-    raise registry.refusal(obj)
-
-
-registry: Registry[Callback] = Registry("callback", "keras.callbacks", _accept)
+registry: Registry[Callback] = Registry("callback", "keras.callbacks", Callback)

@@ -15,12 +15,6 @@ OF_LAYERS: tuple[Registry[Any], ...] = (
     regularizers.registry,
     constraints.registry,
 )
-BASES: dict[str, type] = {
-    LAYERS.module: layers.Layer,
-    initializers.registry.module: initializers.Initializer,
-    regularizers.registry.module: regularizers.Regularizer,
-    constraints.registry.module: constraints.Constraint,
-}
 
 NETWORKS = ("Sequential", "Functional")
 NETWORK_ARGUMENTS = {
@@ -127,7 +121,7 @@ def _may_be(obj: Any, registry: Registry[Any]) -> bool:
     """Tell whether a registered object may be of a kind; one without a known base may be any."""
     if not isinstance(obj, type):
         return registry is not LAYERS
-    from sepconv.config.objects import BASES  # which loads all of training
+    from sepconv.config.objects import OBJECTS  # which loads all of training
 
-    bases = [module for module, base in BASES.items() if issubclass(obj, base)]
-    return registry.module in bases if bases else registry is not LAYERS
+    kinds = [kind for kind in (LAYERS, *OBJECTS) if issubclass(obj, kind.base)]
+    return registry in kinds if kinds else registry is not LAYERS

@@ -17,11 +17,3 @@ OBJECTS: tuple[Registry[Any], ...] = (
     metrics.registry,
     callbacks.registry,
 )
-BASES: dict[str, type] = {
-    **kinds.BASES,
-    optimizers.registry.module: optimizers.Optimizer,
-    schedules.registry.module: schedules.LearningRateSchedule,
-    losses.registry.module: losses.Loss,
-    metrics.registry.module: metrics.Metric,
-    callbacks.registry.module: callbacks.Callback,
-}

@@ -155,11 +155,5 @@ class TrainingPlan(Declared):
     )
 
 
-def _accept(obj: Any) -> TrainingPlan:
-    if isinstance(obj, TrainingPlan):
-        return obj
-    raise ValidationError(f"{shown(obj)} is no training plan")
-
-
-registry: Registry[TrainingPlan] = Registry("training section", "sepconv.config", _accept)
+registry: Registry[TrainingPlan] = Registry("training section", "sepconv.config", TrainingPlan)
 registry.register("training")(TrainingPlan)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sepconv.arrays import real_array
 from sepconv.declaration import Declared
 from sepconv.errors import ValidationError, shown
-from sepconv.registry import Registry
+from sepconv.registry import FunctionRegistry
 from sepconv.rules import is_int, is_real
 
 Shape = Sequence[int]
@@ -41,21 +41,26 @@ class Initializer(Declared):
         return super().from_config(config)
 
 
-def _accept(obj: Any) -> Maker:
-    if isinstance(obj, Initializer) or (callable(obj) and not isinstance(obj, Declared)):
-        return obj
-    if hasattr(obj, "__array__"):
-        return registry.deserialize(
-            {"class_name": "Constant", "config": {"value": real_array(obj)}}
-        )
-    if is_real(obj):
-        raise ValidationError(
-            f"Could not interpret initializer identifier: {obj}; did you mean `Constant({obj})`?"
-        )
-    raise registry.refusal(obj)
+class InitializerRegistry(FunctionRegistry[Maker]):
+    """Initializers by name; an array stands for itself."""
+
+    def accept(self, obj: Any) -> Maker:
+        if hasattr(obj, "__array__") and not callable(obj):
+            return self.deserialize(
+                {"class_name": "Constant", "config": {"value": real_array(obj)}}
+            )
+        return super().accept(obj)
+
+    def refusal(self, identifier: Any) -> ValidationError:
+        if is_real(identifier):
+            return ValidationError(
+                f"Could not interpret initializer identifier: {identifier}; "
+                f"did you mean `Constant({identifier})`?"
+            )
+        return super().refusal(identifier)
 
 
-registry: Registry[Maker] = Registry("initializer", "keras.initializers", _accept)
+registry = InitializerRegistry("initializer", "keras.initializers", Initializer)
 
 
 def checked(shape: Shape) -> tuple[int, ...]:

@@ -10,17 +10,16 @@ from sepconv.layers.base import Layer
 from sepconv.registry import Registry
 
 
-def _accept(obj: Any) -> Layer:
-    if not isinstance(obj, Layer):
-        raise ValidationError(
-            f"Only instances of `sepconv.layers.Layer` are layers. "
-            f"Received: {shown(obj)} (of type {type(obj).__name__})"
-        )
-    return obj
-
-
 class LayerRegistry(Registry[Layer]):
     """Layers by name; a config also holds the shape that a layer was built for."""
+
+    def accept(self, obj: Any) -> Layer:
+        if not isinstance(obj, Layer):
+            raise ValidationError(
+                f"Only instances of `sepconv.layers.Layer` are layers. "
+                f"Received: {shown(obj)} (of type {type(obj).__name__})"
+            )
+        return obj
 
     def serialize(self, obj: Any) -> Any:
         """Return the config of a layer in Keras's dict form."""
@@ -37,4 +36,4 @@ class LayerRegistry(Registry[Layer]):
         return layer
 
 
-registry = LayerRegistry("layer", "keras.layers", _accept)
+registry = LayerRegistry("layer", "keras.layers", Layer)

@@ -12,7 +12,7 @@ from sepconv.arrays import compute_dtype, real_array
 from sepconv.declaration import Declared, argument
 from sepconv.errors import ValidationError, shown
 from sepconv.losses.reduction import MEANS, aligned, scale
-from sepconv.registry import Registry
+from sepconv.registry import Registry, is_function
 from sepconv.rules import Label
 
 Array = NDArray[Any]
@@ -111,15 +111,16 @@ class Loss(Declared):
         return float(np.sum(weighted)) * scale(self.reduction, values, weights)
 
 
-def _accept(obj: Any) -> Loss:
-    if isinstance(obj, Loss):
-        return obj
-    if callable(obj) and not isinstance(obj, (Declared, type)):
-        raise ValidationError(
-            f"the function {shown(obj, 80)} has no gradient: derive a class from "
+class LossRegistry(Registry[Loss]):
+    """Losses by name; a function alone is none."""
+
+    def refusal(self, identifier: Any) -> ValidationError:
+        if isinstance(identifier, type) or not is_function(identifier):
+            return super().refusal(identifier)
+        return ValidationError(
+            f"the function {shown(identifier, 80)} has no gradient: derive a class from "
             f"`sepconv.losses.Loss` that defines `call_vjp(self, y_true, y_pred)`"
         )
-    raise registry.refusal(obj)
 
 
-registry: Registry[Loss] = Registry("loss", "keras.losses", _accept)
+registry = LossRegistry("loss", "keras.losses", Loss)

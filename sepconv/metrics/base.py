@@ -68,13 +68,7 @@ class Metric(Declared):
         raise NotImplementedError(f"{type(self).__name__} must define reset_state(self)")
 
 
-def _accept(obj: Any) -> Metric:
-    if isinstance(obj, Metric):
-        return obj
-    raise registry.refusal(obj)
-
-
-registry: Registry[Metric] = Registry("metric", "keras.metrics", _accept)
+registry: Registry[Metric] = Registry("metric", "keras.metrics", Metric)
 
 
 class Mean(Metric):

@@ -13,7 +13,7 @@ from sepconv.registry import unpack
 MAX_NESTING = 16  # networks within networks: each takes a dozen frames of Python's stack
 
 # Keras has Sequential in `keras` itself.
-registry = LayerRegistry("model", "keras", layers.accept)
+registry = LayerRegistry("model", "keras", Layer)
 
 
 def serialize(layer: Layer) -> Any:

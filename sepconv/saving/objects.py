@@ -20,16 +20,6 @@ KINDS: tuple[Registry[Any], ...] = (
 )
 
 
-# The base class of each kind: it tells where an object of the user's own belongs.
-BASES: tuple[tuple[type, Registry[Any]], ...] = (
-    (Layer, layers.registry),
-    (initializers.Initializer, initializers.registry),
-    (activations.Activation, activations.registry),
-    (regularizers.Regularizer, regularizers.registry),
-    (constraints.Constraint, constraints.registry),
-)
-
-
 def serialize(obj: Any) -> Any:
     """Return `obj` in the form that `keras.saving.serialize_keras_object` gives.
 
@@ -94,8 +84,8 @@ def _deserialize(config: Mapping[str, Any]) -> Any:
 
 
 def _kind_of(cls: Any) -> Registry[Any]:
-    for base, kind in BASES:
-        if isinstance(cls, type) and issubclass(cls, base):
+    for kind in KINDS:
+        if isinstance(cls, type) and issubclass(cls, kind.base):
             return kind
     raise ValidationError(
         f"{shown(cls, 80)} is no layer, initializer, activation, regularizer or constraint"

@@ -294,12 +294,6 @@ class Optimizer(Declared):
         return [(name,) for name in self.slot_names() if name is not None]
 
 
-def _accept(obj: Any) -> Optimizer:
-    if isinstance(obj, Optimizer):
-        return obj
-    raise registry.refusal(obj)
-
-
 class OptimizerRegistry(Registry[Optimizer]):
     """Optimizers by name, whatever its case, as in Keras."""
 
@@ -311,7 +305,7 @@ class OptimizerRegistry(Registry[Optimizer]):
         return isinstance(name, str) and name.lower() in self._classes
 
 
-registry = OptimizerRegistry("optimizer", "keras.optimizers", _accept)
+registry = OptimizerRegistry("optimizer", "keras.optimizers", Optimizer)
 get = registry.get
 serialize = registry.serialize
 deserialize = registry.deserialize

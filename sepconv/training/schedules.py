@@ -25,14 +25,8 @@ class LearningRateSchedule(Declared):
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, step)")
 
 
-def _accept(obj: Any) -> LearningRateSchedule:
-    if isinstance(obj, LearningRateSchedule):
-        return obj
-    raise registry.refusal(obj)
-
-
 registry: Registry[LearningRateSchedule] = Registry(
-    "learning rate schedule", "keras.optimizers.schedules", _accept
+    "learning rate schedule", "keras.optimizers.schedules", LearningRateSchedule
 )
 get = registry.get
 serialize = registry.serialize
