@@ -89,7 +89,13 @@ class BuildKernels(build_ext):
 
 
 # for any instruction set
-SHARED = ("dispatch.cpp", "schedule.cpp", "gradient_schedule.cpp", "weight_gradient.cpp")
+SHARED = (
+    "chain.cpp",
+    "dispatch.cpp",
+    "gradient_schedule.cpp",
+    "schedule.cpp",
+    "weight_gradient.cpp",
+)
 core = Extension(
     "sepconv._core",
     ["sepconv/_core.pyx", *(str(KERNELS / name) for name in SHARED)],

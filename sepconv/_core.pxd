@@ -148,6 +148,9 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
     ctypedef void (*SumChannels)(const ChannelSums&, int64_t) noexcept nogil
     ctypedef void (*MapChannels)(const ChannelAffine&, int64_t) noexcept nogil
 
+    struct StageKernels:
+        pass
+
     struct Kernels:
         int vector_bytes
         TileKernels[4][2] tile
@@ -159,6 +162,7 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         ActivateGradient[2] activate_gradient
         SumChannels[2] channel_sums
         MapChannels[2] channel_affine
+        StageKernels[2] stages
 
 
 cdef extern from "kernels/dispatch.h" namespace "sepconv" nogil:
@@ -174,6 +178,7 @@ cdef extern from "kernels/dispatch.h" namespace "sepconv" nogil:
 
 cdef extern from "kernels/schedule.h" namespace "sepconv" nogil:
     const int64_t max_size
+    const double chunk_work
 
     struct Schedule:
         int64_t jobs
@@ -221,3 +226,49 @@ cdef extern from "kernels/optimizer.h" namespace "sepconv" nogil:
         double[4] factors
 
     void run_update(int, bool_t, const Update&)
+
+
+cdef extern from "kernels/chain.h" namespace "sepconv" nogil:
+    struct Extent:
+        int64_t steps
+        int64_t channels
+
+    cdef enum class StageKind(int):
+        plan
+        rows
+        pool
+        look_up
+        add
+        softmax
+
+    struct StageStruct "sepconv::Stage":
+        StageKind kind
+        int source
+        int other
+        int target
+        const PlanStruct* plan
+        const TileKernels* tile
+        const StageKernels* kernels
+        Epilogue epilogue
+        int64_t size
+        int64_t stride
+        bool_t same
+        bool_t mean
+        bool_t narrow_index
+        const void* table
+        Extent in_ "in"
+        Extent out
+        int64_t pad_left
+
+    struct ChainCall:
+        const StageStruct* stages
+        int64_t count
+        char** tensors
+        const int64_t* bytes
+        const int64_t* offsets
+        int64_t working_bytes
+        char* memory
+
+    int run_apart(const ChainCall&, int64_t, int64_t, int64_t, int)
+    int run_together(const ChainCall&, int64_t, int64_t, int)
+    double work_of(const StageStruct&)

@@ -12,7 +12,8 @@ cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 from libc.stdlib cimport free
-from libc.stdint cimport int64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libcpp.vector cimport vector
 
 from sepconv.threads import MAX_THREADS, default_threads
 
@@ -106,3 +107,4 @@ include "_gradient.pxi"
 include "_weight_gradient.pxi"
 include "_by_channel.pxi"
 include "_update.pxi"
+include "_chain.pxi"

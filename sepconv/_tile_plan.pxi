@@ -181,6 +181,13 @@ cdef class TilePlan:
         call.out_steps, call.pad_left = steps, -first
         return self._compute(array, call, out)
 
+    def operation(self, rows=False):
+        """Return the plan as an operation of a `Chain`; with `rows`, each step is a row of its own.
+
+        None for a kernel with padding that is not all finite: its edges are computed apart.
+        """
+        return _convolution(self, rows)
+
     cdef cnp.ndarray _input(self, object x, Call& call):
         cdef int channel_axis = 1 if self.plan.channels_first else 2
         cdef cnp.ndarray array = checked_tensor(

@@ -78,7 +78,18 @@ class Softmax(Axiswise):
     def keras_layer(self) -> str:
         return "Softmax"
 
+    def core_operations(self) -> Sequence[Any] | None:
+        from sepconv.core import softmax
+
+        return [softmax()] if type(self) is Softmax and self.axis == -1 else None
+
     def along(self, x: NDArray[Any], axis: Axis) -> NDArray[Any]:
+        if self.core_operations() is not None and x.ndim and x.size:
+            from sepconv.core import softmax
+
+            rows = softmax()(x.reshape(-1, x.shape[-1]))
+            assert rows is not None
+            return rows.reshape(x.shape)
         powers = np.exp(_below_maximum(x, axis))
         return np.asarray(powers / _sum(powers, axis))
 

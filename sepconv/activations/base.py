@@ -57,6 +57,15 @@ class Activation(Declared):
         """The layer in which Keras keeps these parameters, or None."""
         return None
 
+    def core_operations(self) -> Sequence[Any] | None:
+        """Return the core's operations that compute it, one after the other, or None."""
+        if not self.elementwise:
+            return None
+        from sepconv.core import elementwise
+
+        linear = self.core_name == "linear"
+        return [] if linear else [elementwise(self.core_name, self.parameters)]
+
     def output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
         """Return the shape of the output for an input of `shape`; None stays None."""
         return tuple(shape)

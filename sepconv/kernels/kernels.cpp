@@ -4,6 +4,7 @@
 #include "convolution.h"
 #include "depthwise_alone.h"
 #include "gradient_tile.h"
+#include "stages.h"
 #include "weight_gradient_tile.h"
 
 namespace sepconv {
@@ -55,6 +56,8 @@ void fill(Kernels& k) {
   k.channel_sums[float64] = channel_sums<double>;
   k.channel_affine[float32] = channel_affine<float>;
   k.channel_affine[float64] = channel_affine<double>;
+  k.stages[float32] = stage_kernels<float>();
+  k.stages[float64] = stage_kernels<double>();
 }
 
 }  // namespace SEPCONV_ISA

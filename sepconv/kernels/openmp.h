@@ -14,6 +14,15 @@ inline bool has_openmp() {
 #endif
 }
 
+// The number of the calling thread in its team, from 0 on.
+inline int this_thread() {
+#if defined(_OPENMP)
+  return omp_get_thread_num();
+#else
+  return 0;
+#endif
+}
+
 // Ends this thread's idle workers, who would be missing in a forked child that still counts on
 // them. Returns whether a child may use OpenMP afterwards.
 inline bool pause_openmp() {

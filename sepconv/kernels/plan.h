@@ -130,6 +130,17 @@ struct ChannelAffine {
 typedef void (*SumChannels)(const ChannelSums&, int64_t job);
 typedef void (*MapChannels)(const ChannelAffine&, int64_t job);
 
+// Layers between the convolutions of a network (chain.h), for the units [begin, end) of a call.
+struct Stage;
+struct StageCall {
+  const void *x, *z;
+  void* y;
+};
+typedef void (*RunStage)(const Stage&, const StageCall&, int64_t begin, int64_t end);
+struct StageKernels {
+  RunStage pool, look_up, add, softmax;
+};
+
 struct Kernels {
   const char* isa;
   int vector_bytes;
@@ -142,6 +153,7 @@ struct Kernels {
   ActivateGradient activate_gradient[2];
   SumChannels channel_sums[2];
   MapChannels channel_affine[2];
+  StageKernels stages[2];
 };
 
 }  // namespace sepconv

@@ -9,12 +9,8 @@ namespace sepconv {
 static int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 static int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 
-// Below this many operations, about 25 us with AVX-512, a parallel region does not pay: a cold one
-// costs 27 to 60 us, and milliseconds where the other CPU is virtual and asleep.
-constexpr double serial_work = 4e6;
-// A job or a chunk's share of a thread: tens of milliseconds with AVX-512, a quarter of a second
-// on the baseline. Beyond it Ctrl-C would wait.
-constexpr double job_work = 2e9, chunk_work = 5e9;
+// Of a job. Beyond it Ctrl-C would wait.
+constexpr double job_work = 2e9;
 
 int64_t output_steps(const Plan& p, int64_t steps) {
   if (p.same) return ceil_div(steps, p.stride);
@@ -28,10 +24,11 @@ int64_t padding_left(const Plan& p, int64_t steps) {
   return std::max<int64_t>(last + p.span() - steps, 0) / 2;
 }
 
-Schedule schedule(const Plan& plan, const TileKernels& kernels, const Call& call, int threads) {
+Schedule schedule(const Plan& plan, const TileKernels& kernels, const Call& call, int threads,
+                  double least_work) {
   Schedule s{};
   const double work = 2. * double(call.batch) * double(call.out_steps) * plan.step_work;
-  s.threads = work < serial_work ? 1 : threads;
+  s.threads = work < least_work ? 1 : threads;
 
   const int64_t unit = kernels.steps, strip = plan.strip;
   const int64_t classes = plan.channels_first ? 1 : std::min(plan.classes, call.out_steps);

@@ -65,6 +65,9 @@ class _Activating(Layer):
         """Return the activation of `inputs`."""
         return np.asarray(self._function(inputs)).astype(self._input_dtype, copy=False)
 
+    def core_operations(self) -> Sequence[Any] | None:
+        return self._function.core_operations()
+
     def call_vjp(self, inputs: NDArray[Any], training: bool) -> tuple[NDArray[Any], Pull]:
         outputs, pull = self._function.vjp(inputs)
         return outputs.astype(self._input_dtype, copy=False), lambda dy, input_gradient: (

@@ -315,6 +315,16 @@ class Layer(Operation):
         """The function that is all the layer does, value by value, or None."""
         return None
 
+    # Whether the inputs are ints that number rows.
+    reads_numbers: ClassVar[bool] = False
+
+    def core_operations(self) -> Sequence[Any] | None:
+        """Return the core's operations that are a call in inference, one after the other, or None.
+
+        The first of a layer of several inputs is done for two of them, then with each other one.
+        """
+        return None
+
     # --- what is derived from weights ----------------------------------------------------------
 
     def pack(self, *arrays: NDArray[Any]) -> Any:

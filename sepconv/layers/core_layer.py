@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
@@ -81,6 +82,11 @@ class CoreLayer(Layer):
             self._activation if self._fused else None,
             self._input_dtype if self._fused else self._working_dtype,
         )
+
+    def core_operations(self) -> Sequence[Any] | None:
+        convolution = self.packed().plan.operation()
+        behind = [] if self._fused else self._activation.core_operations()
+        return None if convolution is None or behind is None else [convolution, *behind]
 
     def check_input(self, inputs: NDArray[Any]) -> None:
         """Raise ValidationError for inputs that cannot be computed, whatever their channels."""

@@ -19,7 +19,7 @@ from sepconv.layers.rules import Absent, Shape
 from sepconv.rules import Count
 
 if TYPE_CHECKING:
-    from sepconv.core import ConvolutionPlan
+    from sepconv.core import ConvolutionPlan, Operation
 
 
 @registry.register()
@@ -143,3 +143,6 @@ class _Rows:
             return self.plan(rows).reshape(shape)
         self.plan(rows, out.reshape(1, -1, self.filters))
         return out
+
+    def operation(self) -> Operation | None:
+        return self.plan.operation(rows=True)

@@ -83,6 +83,9 @@ class _Dropping(Layer):
         """Return `inputs` themselves in inference; in training, with values dropped."""
         return self.call_vjp(inputs, training)[0]
 
+    def core_operations(self) -> Sequence[Any]:
+        return []
+
     def call_vjp(self, inputs: Array, training: bool) -> tuple[Array, Pull]:
         if not training or not self.rate:
             return inputs, lambda dy, input_gradient: (dy if input_gradient else None, {})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -125,6 +126,13 @@ class Embedding(Layer):
         """Return the rows of `embeddings` that the inputs number."""
         (rows,) = self.packed()
         return np.asarray(rows[inputs])
+
+    reads_numbers: ClassVar[bool] = True
+
+    def core_operations(self) -> Sequence[Any]:
+        from sepconv.core import look_up
+
+        return [look_up(*self.packed())]
 
     def pack(self, *arrays: Array) -> tuple[Array]:
         return (arrays[0].astype(self._input_dtype, copy=False),)

@@ -155,6 +155,11 @@ class Add(_Elementwise):
     def slopes(self, a: Array, b: Array, dy: Array) -> tuple[Array, Array]:
         return _summed_to(dy, a.shape), _summed_to(dy, b.shape)
 
+    def core_operations(self) -> Sequence[Any] | None:
+        from sepconv.core import elementwise
+
+        return [elementwise("linear")] if type(self) is Add else None  # not of Average
+
 
 @registry.register()
 class Average(Add):

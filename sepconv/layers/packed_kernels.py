@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sepconv.activations import Activation
+
+if TYPE_CHECKING:
+    from sepconv.core import Operation
 
 # slope, highest value, threshold: max(x, 0)
 PLAIN_RELU = (0.0, math.inf, 0.0)
@@ -19,6 +22,10 @@ class Computation(Protocol):
     """A plan of the core, or what makes its calls of one: from x to y."""
 
     def __call__(self, x: NDArray[Any], out: NDArray[Any] | None = None) -> NDArray[Any]: ...
+
+    def operation(self) -> Operation | None:
+        """Return the same for a chain of the core, or None."""
+        ...
 
 
 class CoreGradient(Protocol):

@@ -22,7 +22,26 @@ from sepconv.layers.variable import widened
 from sepconv.rules import Choice, Flag, Nullable, Size1D
 
 
-class _Pooling(Layer):
+class _OverTime(Layer):
+    """The base of all pooling: by the core where it can, else by NumPy."""
+
+    def call(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """Return the largest value or the mean of each window; NaN where it holds one.
+
+        Means are summed in at least float32.
+        """
+        operations = self.core_operations()
+        if operations is None or inputs.dtype.itemsize < 4:
+            return self.pooled(inputs)
+        direct: NDArray[Any] | None = operations[0](inputs)
+        return self.pooled(inputs) if direct is None else direct
+
+    def pooled(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """Return the outputs, computed with NumPy."""
+        raise NotImplementedError
+
+
+class _Pooling(_OverTime):
     """The base of pooling over windows, tap by tap of the window.
 
     Raises:
@@ -73,6 +92,14 @@ class _Pooling(Layer):
         shape[self._time_axis] = windows
         return tuple(shape)
 
+    def core_operations(self) -> Sequence[Any] | None:
+        if self._time_axis == 2:
+            return None
+        from sepconv.core import pooling
+
+        (size,), (stride,) = self.pool_size, self.strides
+        return [pooling(size, stride, self.padding == "same", isinstance(self, AveragePooling1D))]
+
     def _by_time(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return a view of (batch, time, channels)."""
         return array.swapaxes(1, 2) if self._time_axis == 2 else array
@@ -104,8 +131,7 @@ class MaxPooling1D(_Pooling):
     array([3., 2.], dtype=float32)
     """
 
-    def call(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Return the largest values; NaN where a window holds one."""
+    def pooled(self, inputs: NDArray[Any]) -> NDArray[Any]:
         y = np.full(sizes(self.compute_output_shape(inputs.shape)), -np.inf, inputs.dtype)
         x_btc, y_bsc = self._by_time(inputs), self._by_time(y)
         for windows, steps in self._taps(x_btc.shape[1], y_bsc.shape[1]):
@@ -142,8 +168,7 @@ class AveragePooling1D(_Pooling):
         Size1D(), doc="Steps of time in a window."
     )
 
-    def call(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Return the means, summed in at least float32."""
+    def pooled(self, inputs: NDArray[Any]) -> NDArray[Any]:
         wide = widened(inputs)
         y = np.zeros(sizes(self.compute_output_shape(inputs.shape)), wide.dtype)
         x_btc, y_bsc = self._by_time(wide), self._by_time(y)
@@ -176,7 +201,7 @@ class AveragePooling1D(_Pooling):
         return self.call(inputs), pull
 
 
-class _GlobalPooling(Layer):
+class _GlobalPooling(_OverTime):
     """The base of pooling over all of time."""
 
     data_format: Argument[str | None, str] = arguments.data_format()
@@ -194,6 +219,14 @@ class _GlobalPooling(Layer):
         shape = list(self._suitable(input_shape))
         shape[self._time_axis : self._time_axis + 1] = [1] if self.keepdims else []
         return tuple(shape)
+
+    def core_operations(self) -> Sequence[Any] | None:
+        if self._time_axis == 2:
+            return None
+        from sepconv.core import pooling
+
+        mean = isinstance(self, GlobalAveragePooling1D)
+        return [pooling(None, 1, False, mean, self.keepdims)]
 
     def _kept(self, array: NDArray[Any]) -> NDArray[Any]:
         """Return an output or its gradient with one step of time."""
@@ -213,8 +246,7 @@ class GlobalMaxPooling1D(_GlobalPooling):
     array([[3.]], dtype=float32)
     """
 
-    def call(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Return the largest values; NaN where a channel holds one."""
+    def pooled(self, inputs: NDArray[Any]) -> NDArray[Any]:
         if not inputs.shape[self._time_axis]:
             raise ValidationError(
                 f"layer '{self.name}' takes the maximum over time, "
@@ -244,8 +276,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
     array([[2.]], dtype=float32)
     """
 
-    def call(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Return the means, summed in at least float32."""
+    def pooled(self, inputs: NDArray[Any]) -> NDArray[Any]:
         wide = widened(inputs)
         total = wide.sum(axis=self._time_axis, keepdims=self.keepdims)
         with np.errstate(invalid="ignore"):

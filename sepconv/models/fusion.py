@@ -8,7 +8,7 @@ so differs from layer after layer by the rounding of the new kernel, once for ea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -73,14 +73,17 @@ def _can_take(step: Step) -> bool:
 
 
 def _is_plain(step: Step, first: Layer) -> bool:
-    """Tell whether a step does what its class does in inference, and no more."""
-    layer = step.layer
+    return is_plain(step.layer, step.kwargs, first)
+
+
+def is_plain(layer: Layer, kwargs: Mapping[str, Any], first: Layer) -> bool:
+    """Tell whether a call does what its class does in inference, and no more, as `first` does."""
     return (
         registry.is_builtin(type(layer))
         and layer._activity_regularizer is None
         and layer.dtype_policy.name == first.dtype_policy.name
         and layer.dtype_policy.name in POLICIES
-        and not any(step.kwargs.values())
+        and not any(kwargs.values())
     )
 
 
@@ -119,14 +122,24 @@ class Folded:
         self._held: Packed | None = None
 
     def __call__(self, x: Any) -> Any:
-        held = self._held
-        if held is None or not held.is_current():
-            held = self._fold()
-        if held.result is not None:
-            return held.result(x)
+        twin = self._current()
+        if twin is not None:
+            return twin(x)
         for layer in self.layers:
             x = layer(x)
         return x
+
+    def core_operations(self) -> Sequence[Any] | None:
+        """Return what the core does for the call, or None: see Layer.core_operations."""
+        twin = self._current()
+        return None if twin is None else twin.core_operations()
+
+    def _current(self) -> Layer | None:
+        held = self._held
+        if held is None or not held.is_current():
+            held = self._fold()
+        twin: Layer | None = held.result
+        return twin
 
     def _fold(self) -> Packed:
         with self._lock, ExitStack() as stack:

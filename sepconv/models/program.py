@@ -16,6 +16,7 @@ from sepconv.layers import losses
 from sepconv.layers.base import Layer
 from sepconv.layers.gradients import Gradients, Pull, Pullback, add_gradients
 from sepconv.layers.structure import flat, mapped, packed
+from sepconv.models.chaining import chained
 from sepconv.models.fusion import fused
 
 
@@ -59,6 +60,7 @@ class Program:
         }
         # Steps of inference with layers folded together, once all of them are built.
         self._fused: dict[bool | None, list[Step]] = {}
+        self._chained: dict[bool | None, list[Step]] = {}
         self._size = 1 + max([*inputs, *outputs, *(s for step in told for s in flat(step.target))])
 
     def through(self, values: Iterable[Any], steps: Iterable[Step], call: Call) -> list[Any]:
@@ -66,30 +68,30 @@ class Program:
         slots: list[Any] = [None] * self._size
         for slot, value in zip(self.inputs, values, strict=True):
             slots[slot] = value
-        for step in steps:
-            source, target = step.source, step.target
-            x = slots[source] if type(source) is int else mapped(slots.__getitem__, source)
-            y = call(step, x)
-            if type(target) is int:
-                slots[target] = y
-            else:
-                for slot, value in zip(flat(target), flat(y), strict=True):
-                    slots[slot] = value
-            for slot in step.freed:
-                slots[slot] = None
+        go_through(slots, steps, call)
         return [slots[slot] for slot in self.outputs]
 
     def run(self, arrays: Iterable[Any], training: bool | None) -> list[Any]:
         """Return the outputs for arrays; `training=None` leaves it to what each call was given."""
-        steps = self._fused.get(training)
+        steps = self._chained.get(training)
         return self.through(arrays, self.quickest(training) if steps is None else steps, called)
 
-    def quickest(self, training: bool | None) -> list[Step]:
-        """Return the steps for calls on arrays."""
+    def folded(self, training: bool | None) -> list[Step]:
+        """Return the steps for calls on arrays, with layers folded together in inference."""
+        steps = self._fused.get(training)
+        if steps is not None:
+            return steps
         steps = self.steps[training]
         if training or not all(step.layer.built for step in steps):
             return steps
         return self._fused.setdefault(training, fused(steps, self.outputs))
+
+    def quickest(self, training: bool | None) -> list[Step]:
+        """Return the steps for calls on arrays, those that the core does in a row as one."""
+        steps = self.folded(training)
+        if training not in self._fused:
+            return steps
+        return self._chained.setdefault(training, chained(steps, self.outputs))
 
     def specs(self, tensors: Iterable[Any]) -> list[Any]:
         """Return the symbolic outputs for symbolic tensors, and record nothing."""
@@ -152,6 +154,21 @@ class Program:
                 alive.update(flat(step.target))
             told.append((wanted, below))
         return told
+
+
+def go_through(slots: Any, steps: Iterable[Step], call: Call) -> None:
+    """Fill the slots of the steps' outputs, and clear those that nobody reads any more."""
+    for step in steps:
+        source, target = step.source, step.target
+        x = slots[source] if type(source) is int else mapped(slots.__getitem__, source)
+        y = call(step, x)
+        if type(target) is int:
+            slots[target] = y
+        else:
+            for slot, value in zip(flat(target), flat(y), strict=True):
+                slots[slot] = value
+        for slot in step.freed:
+            slots[slot] = None
 
 
 def called(step: Step, x: Any) -> Any:

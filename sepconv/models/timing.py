@@ -80,7 +80,7 @@ def timed(
 
 def _parts(network: Network, inputs: Any, batch: int, seconds: float) -> list[Part]:
     program = network._program()
-    steps = program.quickest(None)
+    steps = program.folded(None)
     arrays = flat(network._arranged(network.convert(inputs)))
     taken: dict[int, list[float]] = {id(step): [] for step in steps}
     macs: dict[int, int | None] = {}

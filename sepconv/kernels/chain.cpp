@@ -1,0 +1,117 @@
+#include "chain.h"
+
+#include <algorithm>
+
+#include "openmp.h"
+
+namespace sepconv {
+
+// Below so many operations all threads together are no faster: they meet twice a layer, at some
+// half a microsecond each.
+constexpr double shared_work = 4e5;
+constexpr int64_t values_per_job = 1 << 13;
+
+// What one layer does for some samples.
+struct Task {
+  const Stage* stage;
+  Call call;
+  Schedule cut;
+  StageCall plain;
+  int64_t units, units_per_job, jobs;
+  RunStage run;
+};
+
+double work_of(const Stage& s) {
+  const double values = double(s.out.steps) * double(s.out.channels);
+  switch (s.kind) {
+    case StageKind::plan:
+    case StageKind::rows:
+      return 2 * values / double(s.plan->filters) * s.plan->step_work;
+    case StageKind::pool:
+      return 4 * double(s.in.steps) * double(s.in.channels);
+    case StageKind::softmax:
+      return 40 * values;
+    default:
+      return 8 * values;
+  }
+}
+
+static char* place_of(const ChainCall& c, int tensor, char* memory, int64_t first, int64_t n) {
+  if (tensor < 0) return nullptr;
+  if (c.tensors[tensor]) return c.tensors[tensor] + first * c.bytes[tensor];
+  return memory + n * c.offsets[tensor];
+}
+
+static Task task_of(const ChainCall& c, const Stage& s, char* memory, int64_t first, int64_t n,
+                    int threads) {
+  Task t{};
+  t.stage = &s;
+  const char* x = place_of(c, s.source, memory, first, n);
+  char* y = place_of(c, s.target, memory, first, n);
+  if (s.kind == StageKind::plan || s.kind == StageKind::rows) {
+    const bool rows = s.kind == StageKind::rows, turned = s.plan->channels_first;
+    const int64_t in = turned ? s.in.channels : s.in.steps;
+    const int64_t out = turned ? s.out.channels : s.out.steps;
+    t.call = {x, y, rows ? 1 : n, rows ? n * in : in, rows ? n * out : out, s.pad_left};
+    t.cut = schedule(*s.plan, *s.tile, t.call, threads, shared_work);
+    t.jobs = t.cut.jobs;
+    return t;
+  }
+  t.plain = {x, place_of(c, s.other, memory, first, n), y};
+  const int64_t steps = n * s.out.steps;
+  int64_t values = s.out.channels;  // of a unit
+  t.units = steps;
+  switch (s.kind) {
+    case StageKind::pool:
+      t.run = s.kernels->pool;
+      values *= s.size;
+      break;
+    case StageKind::look_up:
+      t.run = s.kernels->look_up;
+      break;
+    case StageKind::softmax:
+      t.run = s.kernels->softmax;
+      break;
+    default:
+      t.run = s.kernels->add;
+      t.units = steps * s.out.channels, values = 1;
+  }
+  t.units_per_job = std::max<int64_t>(values_per_job / values, 1);
+  if (threads == 1 || n * work_of(s) < shared_work) t.units_per_job = t.units;
+  t.jobs = (t.units + t.units_per_job - 1) / t.units_per_job;
+  return t;
+}
+
+static int run(const Task& t, int64_t job) {
+  if (!t.run) return run_job(*t.stage->plan, *t.stage->tile, t.call, t.cut, job);
+  const int64_t begin = job * t.units_per_job;
+  t.run(*t.stage, t.plain, begin, std::min(begin + t.units_per_job, t.units));
+  return 0;
+}
+
+int run_apart(const ChainCall& c, int64_t begin, int64_t end, int64_t group, int threads) {
+  int failed = 0;
+#pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(+ : failed) \
+    if (threads > 1)
+  for (int64_t first = begin; first < end; first += group) {
+    char* memory = c.memory + this_thread() * group * c.working_bytes;
+    for (int64_t i = 0; i < c.count; i++) {
+      const Task t = task_of(c, c.stages[i], memory, first, std::min(group, end - first), 1);
+      for (int64_t job = 0; job < t.jobs; job++) failed += run(t, job);
+    }
+  }
+  return failed;
+}
+
+int run_together(const ChainCall& c, int64_t begin, int64_t end, int threads) {
+  int failed = 0;
+#pragma omp parallel num_threads(threads) reduction(+ : failed)
+  for (int64_t i = 0; i < c.count; i++) {
+    const Task t = task_of(c, c.stages[i], c.memory, begin, end - begin, threads);
+#pragma omp for schedule(dynamic)
+    for (int64_t job = 0; job < t.jobs; job++) failed += run(t, job);
+  }
+  return failed;
+}
+
+}  // namespace sepconv
