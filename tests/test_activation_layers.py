@@ -68,6 +68,12 @@ def test_alpha_of_leaky_relu_is_read_with_a_warning() -> None:
     assert layer.negative_slope == 0.1
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_leaky_relu_refuses_both_names_of_its_slope() -> None:
+    with pytest.raises(ValidationError, match="pass one of the two, got alpha="):
+        layers.LeakyReLU(alpha=0.1, negative_slope=0)
+
+
 # --- values --------------------------------------------------------------------------------------
 
 

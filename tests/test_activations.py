@@ -534,6 +534,10 @@ def test_unknown_name_comes_with_the_nearest() -> None:
         ({"class_name": "function", "config": "os.system"}, "identifier: os.system"),
         ({"class_name": "PReLU", "config": {}}, "identifier: PReLU"),
         ({"class_name": "ReLU", "config": {"negative_slop": 1}}, "did you mean `negative_slope`?"),
+        (
+            {"class_name": "LeakyReLU", "config": {"alpha": 0.1, "negative_slope": 0.1}},
+            "pass one of the two, got alpha=0.1, negative_slope=0.1",
+        ),
         ({"class_name": "relu", "config": {"max_value": -1}}, "`max_value` must be at least 0"),
         (
             {"class_name": "relu", "config": {"max_value": 1, "threshold": -1}},

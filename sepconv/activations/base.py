@@ -221,8 +221,8 @@ class ActivationRegistry(Registry[Activation]):
         if not isinstance(class_name, str) or class_name not in LAYERS:
             return super().deserialize(config)
         given = unpack(config, self.kind)[1]
-        if class_name == "LeakyReLU" and "alpha" in given:  # its name until Keras 3
-            given["negative_slope"] = given.pop("alpha")
+        if class_name == "LeakyReLU":
+            given = with_negative_slope(given)
         name, defaults = LAYERS[class_name]
         own = {key: value for key, value in given.items() if key not in OF_EVERY_LAYER}
         return super().deserialize({"class_name": name, "config": {**defaults, **own}})
@@ -249,6 +249,20 @@ class ActivationRegistry(Registry[Activation]):
             "config": config,
             "registered_name": None,
         }
+
+
+def with_negative_slope(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return LeakyReLU's arguments with `alpha`, its name until Keras 3, as `negative_slope`.
+
+    Raises:
+        ValidationError: both are given; Keras lets `alpha` win without a word.
+    """
+    if {"alpha", "negative_slope"} <= set(config):
+        raise ValidationError(
+            f"`alpha` is what Keras 2 called `negative_slope`: pass one of the two, got "
+            f"alpha={shown(config['alpha'])}, negative_slope={shown(config['negative_slope'])}"
+        )
+    return {"negative_slope" if key == "alpha" else key: config[key] for key in config}
 
 
 registry = ActivationRegistry("activation", "keras.activations", Activation)

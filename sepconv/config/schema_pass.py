@@ -134,8 +134,8 @@ def _report_keys(broken: Broken, root: Node, findings: Findings) -> None:
 def _report_argument(broken: Broken, key: str, root: Node, findings: Findings) -> None:
     path = (*broken.path, key)
     span, taken = key_span(root, path), broken.value
-    if (broken.title, key) in _RENAMED and _RENAMED[broken.title, key] not in taken:
-        new = _RENAMED[broken.title, key]
+    new = _RENAMED.get((broken.title, key))
+    if new and new not in taken:
         findings.add(
             "SC111",
             f"`{key}` of {broken.title} is from Keras 2",
@@ -160,12 +160,13 @@ def _report_argument(broken: Broken, key: str, root: Node, findings: Findings) -
         return
     owner = f" for {broken.title}" if broken.title else ""
     known = broken.schema.get("properties", {})
+    twice = f"it is what Keras 2 called `{new}`; keep one of the two"
     findings.add(
         "SC102",
         f"unknown argument `{name_of(key)}`{owner}",
         span,
         path,
-        help=did_you_mean(key, known, "arguments"),
+        help=twice if new else did_you_mean(key, known, "arguments"),
         fix=fixes.renaming(key, span, known, taken),
     )
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sepconv import activations, constraints, initializers, regularizers
+from sepconv.activations.base import with_negative_slope
 from sepconv.arrays import float_dtype
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError, shown
@@ -146,12 +147,11 @@ class LeakyReLU(_Activating):
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if "alpha" in kwargs:  # its name until Keras 3
+        if "alpha" in kwargs:
             warnings.warn(
                 "Argument `alpha` is deprecated. Use `negative_slope` instead.", stacklevel=2
             )
-            kwargs["negative_slope"] = kwargs.pop("alpha")
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, **with_negative_slope(kwargs))
 
     @cached_property
     def _function(self) -> activations.Activation:
