@@ -347,3 +347,12 @@ def test_shapes_are_told_for_other_lengths() -> None:
     shapes = model.compute_output_shape([(4, 10, 6), (4, None, 6)])
     assert shapes == {"a": (4, 9, 3), "b": (4, None, 3)}
     assert Sequential([Input((None, 6)), c]).compute_output_shape((4, 10, 6)) == (4, 9, 3)
+
+
+def test_network_of_one_input_refuses_two_symbolic_tensors() -> None:
+    x = Input((20, 8))
+    model = Functional(x, SeparableConv1D(4, 3)(x), name="net")
+    with pytest.raises(
+        ValidationError, match=r'"net" expects 1 input\(s\), but it received a list of 2'
+    ):
+        model([Input((20, 8)), Input((20, 8))])

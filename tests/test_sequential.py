@@ -125,6 +125,17 @@ def test_same_layer_can_stand_twice() -> None:
     assert len(model.weights) == 3
 
 
+@pytest.mark.parametrize("given", [list, tuple], ids=["list", "tuple"])
+@pytest.mark.parametrize("first", [[], [Input((20, 8))]], ids=["unbuilt", "built"])
+def test_one_symbolic_tensor_may_stand_in_a_list(first: list[Any], given: Any) -> None:
+    model = Sequential([*first, SeparableConv1D(4, 3)])
+    assert model(given([Input((20, 8))])).shape == (None, 18, 4)
+    with pytest.raises(
+        ValidationError, match=r'"sequential" expects 1 input\(s\), but it received'
+    ):
+        model(given([Input((20, 8)), Input((20, 8))]))
+
+
 def test_network_cannot_hold_itself() -> None:
     model, outer = Sequential(), Sequential(name="outer")
     outer.add(model)

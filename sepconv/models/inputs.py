@@ -26,7 +26,10 @@ def arranged(inputs: Any, form: Any, network: str) -> Any:
         return _from_dict(inputs, form, network)
     if isinstance(form, SymbolicTensor):
         one = isinstance(inputs, (list, tuple)) and len(inputs) == 1 and hasattr(inputs[0], "shape")
-        return _value(inputs[0] if one else inputs)
+        given = inputs[0] if one else inputs
+        if isinstance(given, (list, tuple)) and any(isinstance(x, SymbolicTensor) for x in given):
+            raise not_one_tensor(given, network)
+        return _value(given)
     values = flat(inputs)
     names = _names(form)
     if len(values) != len(names):
@@ -42,6 +45,14 @@ def arranged(inputs: Any, form: Any, network: str) -> Any:
             f"Expected: {mapped(name_of, form)}\nReceived: inputs={mapped(_told, inputs)}"
         )
     return packed(form, values)
+
+
+def not_one_tensor(inputs: Any, network: str) -> ValidationError:
+    """Return the refusal of a structure of symbolic tensors by a network of one input."""
+    return ValidationError(
+        f'Layer "{network}" expects 1 input(s), but it received a {type(inputs).__name__} of '
+        f"{len(inputs)} input tensors."
+    )
 
 
 def name_of(tensor: SymbolicTensor) -> str:

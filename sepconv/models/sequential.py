@@ -14,6 +14,7 @@ from sepconv.layers.base import Layer
 from sepconv.layers.input_layer import InputLayer
 from sepconv.layers.rules import standardize_shape
 from sepconv.layers.symbolic import SymbolicTensor
+from sepconv.models.inputs import not_one_tensor
 from sepconv.models.network import Network
 from sepconv.models.program import LayerCall, Program
 from sepconv.models.registry import deserialize, registry, serialize
@@ -148,6 +149,12 @@ class Sequential(Network):
                     # Any number of samples, whatever the first call happens to have.
                     self.build((None, *building.shape_of(inputs)[1:]))
         super()._prepare(inputs)
+
+    def _call_symbolically(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        given = inputs[0] if isinstance(inputs, (list, tuple)) and len(inputs) == 1 else inputs
+        if not isinstance(given, SymbolicTensor):
+            raise not_one_tensor(inputs, self.name)
+        return super()._call_symbolically(given, *args, **kwargs)
 
     def _program(self) -> Program:
         program = self._chain
