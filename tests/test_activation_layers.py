@@ -11,7 +11,7 @@ import pytest
 from keras_oracle import keras
 
 import sepconv
-from sepconv import activations, layers, saving
+from sepconv import Input, activations, layers, saving
 from sepconv.errors import ValidationError
 
 
@@ -72,6 +72,11 @@ def test_alpha_of_leaky_relu_is_read_with_a_warning() -> None:
 def test_leaky_relu_refuses_both_names_of_its_slope() -> None:
     with pytest.raises(ValidationError, match="pass one of the two, got alpha="):
         layers.LeakyReLU(alpha=0.1, negative_slope=0)
+
+
+def test_axis_that_the_inputs_lack_is_refused_before_a_call() -> None:
+    with pytest.raises(ValidationError, match="`axis` of softmax is 3, but its input has 3 dim"):
+        layers.Softmax(axis=3)(Input((20, 8)))
 
 
 # --- values --------------------------------------------------------------------------------------

@@ -45,6 +45,10 @@ class Axiswise(Builtin):
         """Return the gradient by `x` of sum(dy * y), y = along(x, axis)."""
         raise NotImplementedError
 
+    def output_shape(self, shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        self._checked_axis(len(shape))
+        return tuple(shape)
+
     def _checked_axis(self, ndim: int) -> Any:
         """Return the axis, or a tuple of axes where a list was given."""
         axis: int | list[int] = self.__dict__["axis"]

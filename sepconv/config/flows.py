@@ -62,8 +62,6 @@ def through(spec: Spec, given: Flows, findings: Findings) -> Flow:
             if _lacks_channels(spec, layer, inputs[0], findings):
                 return _open(spec, layer, (None, *known[0]), inputs, findings)
         _check_dtype(spec, inputs[0], findings)
-        if not _has_axes(spec, layer, known[0], findings):
-            return UNKNOWN
     return _called(spec, layer, given, findings)
 
 
@@ -162,7 +160,9 @@ def _report_unfit(spec: Spec, error: Exception, inputs: list[Flow], findings: Fi
         shape = inputs[0].shape or (None,)
         notes = inputs[0].note(shape[0] if shape else None)
         help = "give the network's input all its sizes" if None in shape else None
-        findings.add("SC311", message, spec.span, spec.path, help=help, notes=notes)
+        named = [name for name in spec.arguments if f"`{name}`" in message]
+        span, path = spec.place(named[0]) if named else (spec.span, spec.path)
+        findings.add("SC311", message, span, path, help=help, notes=notes)
         return
     branches = tuple(
         Note(f"{written(flow.shape or ())} comes from {flow.source}", flow.span) for flow in inputs
@@ -188,20 +188,6 @@ def _check_dtype(spec: Spec, flow: Flow, findings: Findings) -> None:
             help="give the input `dtype: int32`",
             notes=flow.note(None),
         )
-
-
-def _has_axes(spec: Spec, layer: Any, shape: Shape, findings: Findings) -> bool:
-    """Tell whether Softmax, which looks at its axes only when it is called, finds them."""
-    axis = layer.axis if spec.name == "Softmax" else ()
-    rank = 1 + len(shape)
-    wrong = [
-        a for a in (axis if isinstance(axis, (list, tuple)) else [axis]) if not -rank <= a < rank
-    ]
-    if wrong:
-        at, path = spec.place("axis")
-        message = f"`axis` of Softmax is {wrong[0]}, and its input has the axes 0 to {rank - 1}"
-        findings.add("SC311", message, at, path)
-    return not wrong
 
 
 # --- windows over time ---------------------------------------------------------------------------
