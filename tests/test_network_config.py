@@ -146,6 +146,10 @@ HISTORY = ("layers", 1, "inbound_nodes", 0, "args", 0, "config", "keras_history"
     [
         (put("layers", value=None), "must have the lists 'layers'"),
         (put("layers", value=[3]), "'layers' must be a list of dicts"),
+        (
+            put("input_layer", value=[]),
+            "config of Functional: 'input_layer'; did you mean `input_l",
+        ),
         (put("input_layers", value=None), "'input_layers' is None"),
         (put("input_layers", value=[]), "`inputs` argument cannot be empty"),
         (put("output_layers", value=["stem", 0]), "expected a tensor"),

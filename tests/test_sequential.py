@@ -240,6 +240,11 @@ def test_config_without_layers_is_refused(layers: Any) -> None:
         Sequential.from_config({"name": "net", "layers": layers})
 
 
+def test_unknown_key_of_a_config_is_refused() -> None:
+    with pytest.raises(ValidationError, match="config of Sequential: 'trainabel'; did you mean"):
+        Sequential.from_config({**small().get_config(), "trainabel": False})
+
+
 def test_network_within_a_network_goes_round() -> None:
     outer = Sequential([Input((10, 6)), small(name="inner"), SeparableConv1D(3, 2)])
     again = Sequential.from_config(as_json(outer.get_config()))

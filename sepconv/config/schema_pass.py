@@ -145,7 +145,8 @@ def _report_argument(broken: Broken, key: str, root: Node, findings: Findings) -
             fix=fixes.replacing_name(key, span, new),
         )
         return
-    if key in DROPPED or (key == "dtype" and broken.title not in LAYERS):
+    is_dropped = key in DROPPED and broken.title not in NETWORKS
+    if is_dropped or (key == "dtype" and broken.title not in LAYERS):
         table = at(root, broken.path)
         is_idle = key != "groups" or broken.value[key] == 1
         findings.add(

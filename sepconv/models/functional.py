@@ -16,7 +16,9 @@ from sepconv.models.graph import Graph, cut, maker
 from sepconv.models.inputs import arranged, check_shapes, fitting_rank
 from sepconv.models.network import Network
 from sepconv.models.program import Program
-from sepconv.models.registry import deserialize, registry, serialize
+from sepconv.models.registry import deserialize, refuse_unknown, registry, serialize
+
+_CONFIG = ("name", "trainable", "dtype", "layers", "input_layers", "output_layers")
 
 
 @registry.register("Functional", "Model")
@@ -130,8 +132,9 @@ class Functional(Network):
 
         Raises:
             ValidationError: a layer that is refused, with its place in the list; a call of a
-                layer that there is not; calls that wait for each other.
+                layer that there is not; calls that wait for each other; an unknown key.
         """
+        refuse_unknown(config, _CONFIG, cls.__name__)
         entries = _entries(config)
         layers: dict[str, Layer] = {}
         calls: dict[str, list[Any]] = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sepconv.errors import ValidationError
+from sepconv.errors import ValidationError, shown, suggestion
 from sepconv.layers.base import Layer
 from sepconv.layers.registry import LayerRegistry, registry as layers
 from sepconv.registry import unpack
@@ -34,6 +34,14 @@ def deserialize(config: Mapping[str, Any]) -> Layer:
     name, _ = unpack(config, "layer")
     _check_nesting(config)
     return (registry if name in registry else layers).deserialize(config)
+
+
+def refuse_unknown(config: Mapping[str, Any], known: Iterable[str], network: str) -> None:
+    """Raise ValidationError for a key of a network's config that is none of `known`."""
+    for key in config:
+        if key not in known:
+            told = f"Unrecognized key in the config of {network}: {shown(key)}"
+            raise ValidationError(told + suggestion(str(key), known))
 
 
 def _check_nesting(config: Any) -> None:

@@ -17,7 +17,9 @@ from sepconv.layers.symbolic import SymbolicTensor
 from sepconv.models.inputs import not_one_tensor
 from sepconv.models.network import Network
 from sepconv.models.program import LayerCall, Program
-from sepconv.models.registry import deserialize, registry, serialize
+from sepconv.models.registry import deserialize, refuse_unknown, registry, serialize
+
+_CONFIG = ("name", "trainable", "dtype", "layers", "build_input_shape")
 
 
 @registry.register()
@@ -206,16 +208,16 @@ class Sequential(Network):
         """Return the network that `config`, of sepconv or Keras, declares.
 
         Raises:
-            ValidationError: a layer that is refused, with its place in the list.
+            ValidationError: a layer that is refused, with its place in the list; an unknown key.
         """
+        refuse_unknown(config, _CONFIG, cls.__name__)
         layers = config.get("layers")
         if not isinstance(layers, (list, tuple)):
             raise ValidationError(
                 f"A Sequential model configuration must be a dictionary containing the 'name' and "
                 f"'layers' keys. Received: config={shown(dict(config))}"
             )
-        ours = ("name", "trainable", "dtype")
-        model = cls(**{key: config[key] for key in ours if key in config})
+        model = cls(**{key: config[key] for key in _CONFIG[:3] if key in config})
         for number, layer in enumerate(layers):
             try:
                 model.add(deserialize(layer))
