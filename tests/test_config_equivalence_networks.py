@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, event, given, settings, strategies as st
 
-from sepconv import config, models
+from sepconv import config, layers, models
 from sepconv.config.findings import Findings
 from sepconv.config.forms import document
 from sepconv.config.keras_form import to_config
@@ -20,10 +20,12 @@ from sepconv.errors import SepconvError
 sizes = st.integers(1, 5)
 rarely = st.integers(0, 19).map(lambda n: n == 0)  # so that most documents are sound far in
 formats = st.sampled_from(["channels_last", "channels_last", "channels_last", "channels_first"])
-KINDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+paddings = st.sampled_from(["valid", "same"])
+slopes = st.sampled_from([0, 0.5, -1])
+PLAIN: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     "SeparableConv1D": {
         "filters": sizes, "kernel_size": sizes, "strides": sizes, "data_format": formats,
-        "padding": st.sampled_from(["valid", "same"]), "dilation_rate": st.sampled_from([1, 1, 2]),
+        "padding": paddings, "dilation_rate": st.sampled_from([1, 1, 2]),
         "activation": st.sampled_from(["relu", "softmax", "glu", None]),
     },
     "Conv1D": {
@@ -32,28 +34,38 @@ KINDS: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
     "DepthwiseConv1D": {"kernel_size": sizes, "depth_multiplier": sizes},
     "Dense": {"units": sizes, "kernel_initializer": st.sampled_from(["zeros", "identity"])},
-    "MaxPooling1D": {"pool_size": sizes, "padding": st.sampled_from(["valid", "same"])},
+    "MaxPooling1D": {"pool_size": sizes, "padding": paddings},
+    "AveragePooling1D": {"pool_size": sizes, "strides": sizes, "data_format": formats},
     "BatchNormalization": {"axis": st.sampled_from([-1, -1, 1, 3])},
     "LayerNormalization": {"axis": st.sampled_from([-1, 2, 3])},
     "Flatten": {},
     "GlobalAveragePooling1D": {},
-    "Dropout": {"rate": st.sampled_from([0, 0.5, 2])},
-    "ReLU": {},
+    "GlobalMaxPooling1D": {"keepdims": st.booleans(), "data_format": formats},
+    "Dropout": {"rate": st.sampled_from([0, 0.5, 2]), "noise_shape": st.sampled_from([None, [1]])},
+    "SpatialDropout1D": {"rate": st.sampled_from([0, 0.5, 2])},
+    "Normalization": {
+        "axis": st.sampled_from([-1, 1, 3, None]), "mean": slopes, "variance": slopes,
+    },
+    "Rescaling": {"scale": slopes, "offset": slopes},
+    "Activation": {"activation": st.sampled_from(["relu", "softmax", "glu", "tahn"])},
+    "ELU": {"alpha": slopes},
+    "LeakyReLU": {"negative_slope": slopes},
+    "ReLU": {"max_value": slopes, "threshold": slopes},
+    "Softmax": {"axis": st.sampled_from([-1, 1, 3, [1, 2]])},
     "PReLU": {"shared_axes": st.sampled_from([[1], None])},
     "Reshape": {"target_shape": st.sampled_from([[-1, 2], [4, 4], [-1]])},
     "Permute": {"dims": st.sampled_from([[2, 1], [1]])},
     "Cropping1D": {"cropping": sizes},
     "UpSampling1D": {"size": sizes},
+    "ZeroPadding1D": {"padding": sizes, "data_format": formats},
     "Embedding": {"input_dim": sizes, "output_dim": sizes},
 }  # fmt: skip
-MERGES = {
-    "Add": {},
-    "Multiply": {},
-    "Subtract": {},
+MERGES: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    **{name: {} for name in ("Add", "Average", "Maximum", "Minimum", "Multiply", "Subtract")},
     "Concatenate": {"axis": st.sampled_from([-1, -1, 1, 2, 3])},
 }
 REQUIRED = {"filters", "kernel_size", "units", "rate", "target_shape", "dims", "input_dim",
-            "output_dim"}  # fmt: skip
+            "output_dim", "scale", "activation", "layers"}  # fmt: skip
 shapes = st.lists(st.sampled_from([None, 1, 2, 4, 8, 9]), min_size=1, max_size=2)
 
 
@@ -70,19 +82,22 @@ def layer(draw: st.DrawFn, kinds: dict[str, Any]) -> dict[str, Any]:
     return {name: arguments}
 
 
+KINDS = {**PLAIN, "Sequential": {"layers": st.lists(layer(PLAIN), min_size=1, max_size=2)}}
+
+
 @st.composite
 def stacks(draw: st.DrawFn) -> dict[str, Any]:
-    layers = draw(st.lists(layer(KINDS), min_size=1, max_size=4))
-    return {"Sequential": {"input_shape": draw(shapes), "layers": layers}}
+    stack = draw(st.lists(layer(KINDS), min_size=1, max_size=4))
+    return {"Sequential": {"input_shape": draw(shapes), "layers": stack}}
 
 
 @st.composite
 def graphs(draw: st.DrawFn) -> dict[str, Any]:
     names = draw(st.sampled_from([["x"], ["x", "y"]]))
     inputs = {name: {"shape": draw(shapes)} for name in names}
-    layers: dict[str, Any] = {}
+    nodes: dict[str, Any] = {}
     for label in "abcd"[: draw(st.integers(1, 4))]:
-        known = [*names, *layers]
+        known = [*names, *nodes]
         if draw(rarely):
             known = ["a", "d", "e", "a/0", "a/1"]  # a cycle, nobody, a call
         one = st.sampled_from(known)
@@ -94,16 +109,16 @@ def graphs(draw: st.DrawFn) -> dict[str, Any]:
             case 2:
                 node = draw(layer(KINDS))
                 node["from"] = [[draw(one)], [draw(one)]]
-            case 3 if len(known) == 1 or layers:
+            case 3 if len(known) == 1 or nodes:
                 node = draw(layer(KINDS))
             case _:
                 node = draw(layer(KINDS))
                 node["from"] = draw(one)
-        layers[label] = node
-    several = {label for label, node in layers.items() if str(node.get("from")).startswith("[[")}
-    ends = [f"{label}/{draw(st.integers(0, 1))}" if label in several else label for label in layers]
+        nodes[label] = node
+    several = {label for label, node in nodes.items() if str(node.get("from")).startswith("[[")}
+    ends = [f"{label}/{draw(st.integers(0, 1))}" if label in several else label for label in nodes]
     outputs = draw(st.lists(st.sampled_from(ends), min_size=1, max_size=2))
-    return {"Functional": {"inputs": inputs, "layers": layers, "outputs": outputs}}
+    return {"Functional": {"inputs": inputs, "layers": nodes, "outputs": outputs}}
 
 
 @st.composite
@@ -119,6 +134,10 @@ def keras_graphs(draw: st.DrawFn) -> dict[str, Any]:
                 (given,) = call["args"]
                 call["args"] = given[:1] if isinstance(given, list) else [[given]]
     return network
+
+
+def test_every_layer_is_drawn() -> None:
+    assert {*PLAIN, *MERGES, "InputLayer"} == set(layers.registry)
 
 
 def keras_form(raw: bytes) -> dict[str, Any]:
