@@ -102,6 +102,8 @@ def fits_number(spec: Spec, given: Flows, findings: Findings) -> bool:
         return True  # the user's own may take any number
     count, is_list = len(listed(given)), isinstance(given, list)
     least, most = MERGES.get(spec.name, (1, 1))
+    if is_list and count == 1 and is_sequential(spec):
+        return True
     if is_list == (spec.name in MERGES) and least <= count and (most is None or count <= most):
         return True
     takes = "1 input"
