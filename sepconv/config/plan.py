@@ -47,6 +47,7 @@ class Objects(ObjectOf):
     def schema(self) -> dict[str, Any]:
         one = super().schema()
         either = {"if": {"type": "array"}, "then": {"items": one}, "else": one}
+        either["examples"] = list(self.registry)  # what editors offer
         return {"type": "array", "items": either} if self.listed else either
 
     def to_config(self, value: Any) -> Any:

@@ -270,6 +270,7 @@ def _object(
         "title": kind,
         "description": description,
         "type": ["string", "object", "null"],
+        "examples": [name for name in plain_names if ">" not in name],  # what editors offer
         "if": {"type": "object"},
         "then": {
             "title": kind,
@@ -345,6 +346,9 @@ def _argument(declared: Argument[Any, Any]) -> Schema:
         described["default"] = _plain(declared.default)
     if "$ref" in schema:  # draft-07 ignores what stands beside a `$ref`
         return {**described, "allOf": [schema]}
+    if declared.default is None and isinstance(schema.get("type"), list):
+        # yaml-language-server takes the first type for that of the default, or fails.
+        schema = {**schema, "type": sorted(schema["type"], key=lambda name: name != "null")}
     return {**described, **schema}
 
 

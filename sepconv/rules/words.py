@@ -37,6 +37,7 @@ class Choice(Kept):
             return {
                 "type": "string",
                 "pattern": f"^({'|'.join(spelt)})$",
+                "patternErrorMessage": f"must be {' or '.join(self.options)}",  # in editors
                 "examples": list(self.options),
             }
         return {"enum": list(self.options)}
