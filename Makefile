@@ -6,7 +6,7 @@ CORE   := setup.py pyproject.toml $(wildcard sepconv/*.pyx sepconv/*.px? sepconv
 PYTEST := $(BIN)/python -m pytest
 FUZZ_EXAMPLES ?= 20000
 
-.PHONY: help demo test lint bench instructions sanitize portable fuzz parity schemas dist clean
+.PHONY: help demo test lint bench instructions sanitize portable fuzz parity editor schemas dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -43,6 +43,10 @@ fuzz: $(VENV)/installed-test  ## long random runs: configs, bytes, shapes
 
 parity: $(VENV)/installed-parity  ## 5,000 random configurations against Keras on PyTorch
 	$(BIN)/python -m tests.parity_fuzz --configs 5000
+
+editor: $(VENV)/installed-test  ## the schemas in the real YAML language server (needs npm)
+	npm install --silent --no-audit --no-fund --prefix $(VENV)/editor yaml-language-server@2.0.0
+	$(BIN)/python -m tests.editor_check $(VENV)/editor/node_modules/.bin/yaml-language-server
 
 schemas: $(VENV)/installed  ## write schemas/ from the declarations
 	$(BIN)/python -m sepconv schema --write schemas
