@@ -32,6 +32,11 @@ def float_dtype(dtype: Any) -> np.dtype[Any]:
     return np.dtype(name)
 
 
+def weight_dtype(name: str) -> np.dtype[Any]:
+    """Return the NumPy dtype of a weight: one of FLOATS, or of a counter int32."""
+    return np.dtype(np.int32) if name == "int32" else float_dtype(name)
+
+
 def real_array(x: Any) -> NDArray[Any]:
     """Return `x` as an array of floats; ints, bools and Python's own numbers become float32.
 

@@ -75,6 +75,47 @@ def test_lost_and_made_up_weights_are_told(
     assert main(["convert", "open.yaml", "m.keras", "--input-shape", "9,3"]) == 0
 
 
+@pytest.mark.parametrize("weights", ["w.npz", "w.safetensors", "w.weights.h5", "trained.keras"])
+def test_config_without_an_input_shape_takes_weights_with_one(
+    weights: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("open.yaml").write_text(NETWORK.replace("  input_shape: [9, 3]\n", ""))
+    if not Path(weights).exists():
+        sepconv.load("trained.keras").save_weights(weights)
+    for command in (
+        ["convert", "open.yaml", "m.keras", "--weights", weights],
+        ["export", "open.yaml", "m.onnx", "--weights", weights],
+    ):
+        assert main(command) == 2
+        assert "open.yaml: tells no input shape" in capsys.readouterr().err
+        assert main([*command, "--input-shape", "9,3"]) == 0
+        assert "initializers" not in capsys.readouterr().err
+    assert outputs("m.keras") == outputs("trained.keras")
+    assert outputs("open.yaml", weights=weights, input_shape=(9, 3)) == outputs("trained.keras")
+
+
+def test_model_goes_to_onnx(folder: Path) -> None:
+    assert main(["convert", "trained.keras", "c.onnx"]) == 0
+    assert main(["export", "trained.keras", "e.onnx"]) == 0
+    assert Path("c.onnx").read_bytes() == Path("e.onnx").read_bytes()
+    assert main(["convert", "net.yaml", "f.onnx", "--weights", "trained.keras"]) == 0
+    assert Path("f.onnx").read_bytes() == Path("e.onnx").read_bytes()
+
+
+@pytest.mark.parametrize("weights", ["w.npz", "w.safetensors", "w.weights.h5"])
+def test_weights_alone_are_no_model(
+    weights: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sepconv.load("trained.keras").save_weights(weights)
+    for command in (
+        ["convert", weights, "m.keras"],
+        ["show", weights],
+        ["diff", weights, "net.yaml"],
+    ):
+        assert main(command) == 2
+        assert f"{weights}: holds weights alone" in capsys.readouterr().err
+
+
 def test_self_test_is_stored_and_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["convert", "trained.keras", "m.keras", "--verify"]) == 2
     assert "holds no self-test" in capsys.readouterr().err
@@ -92,7 +133,6 @@ def test_unknown_formats_and_missing_files_are_told(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for command in (
-        ["convert", "trained.keras", "m.onnx"],
         ["convert", "trained.keras", "m.h5"],
         ["convert", "nowhere.keras", "m.keras"],
         ["diff", "trained.keras", "nowhere.keras"],
@@ -123,3 +163,51 @@ def test_differences_are_named(folder: Path, capsys: pytest.CaptureFixture[str])
     ]
     assert main(["diff", "trained.keras", "net.yaml"]) == 0
     assert capsys.readouterr().out == "the same in config\n"
+
+
+BARE = ["npz", "safetensors", "weights.h5"]
+
+
+@pytest.mark.parametrize("suffix", BARE)
+def test_weights_alone_are_compared(
+    suffix: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model: Any = sepconv.load("trained.keras")
+    model.save_weights(f"1.{suffix}")
+    bias = model.layers[1].bias
+    bias.assign(bias.numpy() + np.array([0, 0.5], "float32"))
+    model.save_weights(f"2.{suffix}")
+    model.save("2.keras")
+    name = "layers/separable_conv1d_1/vars/2" if suffix == "weights.h5" else "last/bias"
+    for one, other, named in (
+        (f"1.{suffix}", f"2.{suffix}", name),
+        ("trained.keras", f"2.{suffix}", "last/bias"),
+        (f"1.{suffix}", "2.keras", "last/bias"),
+    ):
+        assert main(["diff", one, one]) == 0
+        capsys.readouterr()
+        assert main(["diff", one, other]) == 1
+        assert capsys.readouterr().out.splitlines() == [
+            f"weights: {named}: 1 of 2 values, by up to 0.5",
+            "1 difference in weights",
+        ]
+
+
+def test_weights_that_are_named_in_two_ways_need_the_network(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = sepconv.load("trained.keras")
+    for suffix in BARE:
+        model.save_weights(f"w.{suffix}")
+    assert main(["diff", "w.npz", "w.safetensors"]) == 0
+    capsys.readouterr()
+    assert main(["diff", "w.npz", "w.weights.h5"]) == 2
+    assert "sepconv convert NETWORK" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+@pytest.mark.parametrize("suffix", BARE)
+def test_weights_of_any_dtype_are_compared(suffix: str, dtype: str, folder: Path) -> None:
+    layers = [sepconv.Input((9, 3)), sepconv.Normalization(), sepconv.Dense(2, dtype=dtype)]
+    sepconv.Sequential(layers).save_weights(f"w.{suffix}")  # its count is an int32
+    assert main(["diff", f"w.{suffix}", f"w.{suffix}"]) == 0

@@ -16,22 +16,22 @@ from sepconv.config import opening, rendering
 from sepconv.layers import Layer
 from sepconv.weights import OF_MODELS, OF_WEIGHTS
 
+ONNX = ".onnx"
 CONFIGS = (".yaml", ".yml", ".json")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the model, write it in the format that the new name ends with, and read it again."""
     source, target = arguments.source, arguments.target
-    if not target.endswith((*CONFIGS, *OF_MODELS, *OF_WEIGHTS)):
+    if not target.endswith((*CONFIGS, *OF_MODELS, *OF_WEIGHTS, ONNX)):
         raise CommandError(
-            f"{target}: a model ends with {', '.join(OF_MODELS)}, a config with "
+            f"{target}: a model ends with {', '.join(OF_MODELS)} or {ONNX}, a config with "
             f"{', '.join(CONFIGS)}, weights with {', '.join(OF_WEIGHTS)}"
         )
-    layer, notes = opening.opened(source, arguments.weights, arguments.set, arguments.verify)
+    shape = files.shape(arguments.input_shape) if arguments.input_shape else None
+    layer, notes = opening.opened(source, arguments.weights, arguments.set, arguments.verify, shape)
     for note in notes:
         print(rendering.clean(f"{source}: note: {note.message}"), file=sys.stderr)
-    if arguments.input_shape and not layer.built:
-        layer.build((None, *files.shape(arguments.input_shape)))
     has_weights = saving.is_model(source) or arguments.weights is not None
     if not target.endswith(CONFIGS) or arguments.save_weights:
         _check(layer, source, has_weights)
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check(layer: Layer, source: str, has_weights: bool) -> None:
     if not layer.built:
-        raise CommandError(f"{source} tells no input shape, so it has no weights: --input-shape")
+        raise CommandError(f"{source}: tells no input shape, so no weights: --input-shape")
     if not has_weights:
         _note("no --weights: the layers have the values of their initializers")
 
@@ -54,6 +54,10 @@ def _check(layer: Layer, source: str, has_weights: bool) -> None:
 def _write(layer: Layer, target: str, example: str | None) -> None:
     if target.endswith(CONFIGS):
         config.dump(layer, target)
+    elif target.endswith(ONNX):
+        from sepconv.onnx import export
+
+        export(layer, target)
     elif target.endswith(OF_MODELS):
         x = read_array(Path(example), None, layer) if example else None
         saving.save(layer, target, x)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sepconv import config, models, saving
+from sepconv.cli.errors import CommandError
 from sepconv.config import rendering
 from sepconv.errors import shown
 from sepconv.layers import Layer, naming
@@ -20,18 +22,45 @@ _FOLLOWS = ("build_config", "build_input_shape")
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a line for each difference; exit 1 if there is one."""
-    one, other = config.load(arguments.one), config.load(arguments.other)
-    found = list(_of_configs(models.serialize(one), models.serialize(other), ""))
-    if saving.is_model(arguments.one) and saving.is_model(arguments.other):
-        found += _of_weights(_arrays(one), _arrays(other))
-        compared = "config and weights"
+    one, other = arguments.one, arguments.other
+    bare = saving.is_bare(one), saving.is_bare(other)
+    if all(bare):
+        compared, found = "weights", _of_files(one, other)
+    elif any(bare):
+        model, weights = (other, one) if bare[0] else (one, other)
+        compared, found = "weights", _of_model_and_file(model, weights)
     else:
-        compared = "config"  # a YAML or JSON holds no weights
-    for line in found:
+        compared, found = _of_models(one, other)
+    lines = list(found)
+    for line in lines:
         print(rendering.clean(line))
-    count = f"{len(found)} difference{'' if len(found) == 1 else 's'}" if found else "the same"
+    count = f"{len(lines)} difference{'' if len(lines) == 1 else 's'}" if lines else "the same"
     print(f"{count} in {compared}")
-    return 1 if found else 0
+    return 1 if lines else 0
+
+
+def _of_models(one: str, other: str) -> tuple[str, Iterator[str]]:
+    first, second = config.load(one), config.load(other)
+    of_configs = _of_configs(models.serialize(first), models.serialize(second), "")
+    if not (saving.is_model(one) and saving.is_model(other)):
+        return "config", of_configs  # a YAML or JSON holds no weights
+    return "config and weights", chain(of_configs, _of_weights(_arrays(first), _arrays(second)))
+
+
+def _of_files(one: str, other: str) -> Iterator[str]:
+    """Compare the weights of two files that hold nothing else."""
+    if saving.naming(one) != saving.naming(other):
+        raise CommandError(
+            f"{one} and {other} name weights in two ways, which only their network can tell: "
+            f"`sepconv convert NETWORK OUT --weights {other}` first"
+        )
+    return _of_weights(saving.contents(one), saving.contents(other))
+
+
+def _of_model_and_file(model: str, weights: str) -> Iterator[str]:
+    if not saving.is_model(model):
+        raise CommandError(f"{weights}: holds weights alone, and {model} none")
+    return _of_weights(_arrays(config.load(model)), _arrays(config.load(model, weights)))
 
 
 def _of_configs(one: Any, other: Any, place: str) -> Iterator[str]:

@@ -17,15 +17,11 @@ def run(arguments: argparse.Namespace) -> int:
     source, target = arguments.file, arguments.target
     if not target.endswith(".onnx"):
         raise CommandError(f"{target}: an ONNX file ends with .onnx")
-    model, _ = opening.opened(source, None, arguments.set)
     shape = files.shape(arguments.input_shape) if arguments.input_shape else None
+    model, _ = opening.opened(source, arguments.weights, arguments.set, input_shape=shape)
     if not model.built:
-        if shape is None:
-            raise CommandError(f"{source} tells no input shape, so no weights: --input-shape")
-        model.build((None, *shape))
-    if arguments.weights is not None:
-        model.load_weights(arguments.weights)
-    elif not saving.is_model(source):
+        raise CommandError(f"{source}: tells no input shape, so no weights: --input-shape")
+    if arguments.weights is None and not saving.is_model(source):
         print("no --weights: the layers have the values of their initializers", file=sys.stderr)
     from sepconv.onnx import export
 

@@ -129,7 +129,7 @@ def _convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "target",
         metavar="OUT",
-        help=".keras or .safetensors; a .yaml or .json config; .npz or .weights.h5 with weights",
+        help=".keras, .safetensors, .onnx; a .yaml or .json config; .npz, .weights.h5 of weights",
     )
     _weights(parser)
     parser.add_argument("--save-weights", metavar="W", help="write the weights there, too")
@@ -177,8 +177,8 @@ def _seconds(text: str) -> float:
 
 
 def _diff(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("one", metavar="A", help="a model or a config")
-    parser.add_argument("other", metavar="B", help="a model or a config")
+    parser.add_argument("one", metavar="A", help="a model, a config, or a file of weights")
+    parser.add_argument("other", metavar="B", help="likewise")
     _register(parser)
 
 

@@ -9,6 +9,7 @@ from sepconv import saving
 from sepconv.config import importing
 from sepconv.config.findings import Note
 from sepconv.config.loading import build, content
+from sepconv.errors import ValidationError
 from sepconv.layers import Layer
 from sepconv.layers.deferral import values_to_come
 
@@ -18,6 +19,7 @@ def load(
     weights: str | PathLike[str] | None = None,
     overrides: Sequence[str] = (),
     verify: bool = False,
+    input_shape: Sequence[int | None] | None = None,
 ) -> Layer:
     """Return the layer or network in a file.
 
@@ -30,8 +32,10 @@ def load(
             `.safetensors`, `.weights.h5`, `.keras` or `.h5`.
         overrides: `path=value` each, above what the file says, as in `layers.0.filters=8`.
         verify: run the self-test that the model was saved with.
+        input_shape: of one sample, `(time, channels)`, when `path` tells none.
 
     Raises:
+        ValidationError: there are weights, and nothing tells the input shape.
         ConfigError: the config is refused; the text and `findings` hold every reason.
         WeightsError: the weights are refused, or the self-test gives other values.
         OSError: a file cannot be read.
@@ -39,7 +43,7 @@ def load(
     >>> load("configs/keyword_spotting.yaml", overrides=["name=kws"]).name
     'kws'
     """
-    return opened(path, weights, overrides, verify)[0]
+    return opened(path, weights, overrides, verify, input_shape)[0]
 
 
 def opened(
@@ -47,21 +51,36 @@ def opened(
     weights: str | PathLike[str] | None = None,
     overrides: Sequence[str] = (),
     verify: bool = False,
+    input_shape: Sequence[int | None] | None = None,
 ) -> tuple[Layer, tuple[Note, ...]]:
     """Return what `load` does, and notes on what the file holds and the network has not."""
     name = fspath(path)
     if not saving.is_model(name) and weights is None:
-        layer, notes = _declared(name, overrides)
+        layer, notes = _declared(name, overrides, input_shape)
     else:
         with values_to_come():
-            layer, notes = _declared(name, overrides)
+            layer, notes = _declared(name, overrides, input_shape)
+        if not layer.built:
+            raise ValidationError(
+                f"{name}: tells no input shape, so its layers have no weights: give `input_shape`, "
+                f"--input-shape on the command line"
+            )
         saving.load_weights(layer, name if weights is None else weights)
     if verify:
         saving.verify(layer, name)
     return layer, notes
 
 
-def _declared(name: str, overrides: Sequence[str]) -> tuple[Layer, tuple[Note, ...]]:
+def _declared(
+    name: str, overrides: Sequence[str], input_shape: Sequence[int | None] | None
+) -> tuple[Layer, tuple[Note, ...]]:
+    layer, notes = _read(name, overrides)
+    if input_shape is not None and not layer.built:
+        layer.build((None, *input_shape))
+    return layer, notes
+
+
+def _read(name: str, overrides: Sequence[str]) -> tuple[Layer, tuple[Note, ...]]:
     if saving.is_model(name):
         return importing.network(saving.config(name).encode(), f"{name}/config.json", overrides)
     raw = content(name)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sepconv.arrays import compute_dtype, float_dtype
+from sepconv.arrays import compute_dtype, weight_dtype
 from sepconv.errors import InputTypeError, ValidationError, shown
 
 
@@ -111,13 +111,12 @@ def frozen(value: Any, dtype: str) -> NDArray[Any]:
         InputTypeError: complex, text or object data.
     """
     array = np.asarray(value)
-    target = np.dtype(np.int32) if dtype == "int32" else float_dtype(dtype)  # a counter
     if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
         raise InputTypeError(
             f"weights must be real numbers, got an array of dtype {array.dtype}: {shown(value, 60)}"
         )
     # A fresh owner: no view that the caller holds can write to it.
-    array = np.array(array, dtype=target, order="C", copy=True, subok=False)
+    array = np.array(array, dtype=weight_dtype(dtype), order="C", copy=True, subok=False)
     array.flags.writeable = False
     return array
 

@@ -7,13 +7,16 @@ from os import PathLike
 from sepconv.layers import Layer
 from sepconv.models.saving import save, verify
 from sepconv.saving.objects import deserialize, serialize
-from sepconv.weights import WITH_CONFIG, config, replacing
+from sepconv.weights import FORMATS, config, contents, is_bare, naming, replacing
 
 __all__ = [
     "config",
+    "contents",
     "deserialize",
+    "is_bare",
     "is_model",
     "load_weights",
+    "naming",
     "replacing",
     "save",
     "save_weights",
@@ -33,5 +36,5 @@ def load_weights(layer: Layer, path: str | PathLike[str]) -> None:
 
 
 def is_model(path: str) -> bool:
-    """Tell whether a file's name is that of a whole model, config and weights in one."""
-    return path.endswith(WITH_CONFIG)
+    """Tell whether a file's name is that of a whole model; some hold weights alone."""
+    return path.endswith(tuple(FORMATS))

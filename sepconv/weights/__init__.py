@@ -20,7 +20,9 @@ from sepconv.weights.checks import EXAMPLE
 __all__ = [
     "EXAMPLE",
     "config",
+    "contents",
     "examples",
+    "is_bare",
     "naming",
     "naming_to_write",
     "read",
@@ -40,7 +42,6 @@ FORMATS: dict[str, ModuleType] = {
 }
 OF_WEIGHTS = (".npz", ".safetensors", ".weights.h5")
 OF_MODELS = (".keras", ".safetensors")
-WITH_CONFIG = (*OF_MODELS, ".h5")
 
 
 def write(path: str | PathLike[str], arrays: Arrays, config: str | None = None) -> None:
@@ -101,9 +102,7 @@ def config(path: str | PathLike[str]) -> str:
     Raises:
         WeightsError: the file is damaged, or holds weights alone.
     """
-    file_format = _format_of(path, WITH_CONFIG)
-    with _opened(path) as file:
-        found: str | None = file_format.config(file)
+    found = _config(path)
     if found is None:
         raise WeightsError(
             f"{path}: holds weights alone, no config; declare the network in YAML or JSON and "
@@ -112,9 +111,35 @@ def config(path: str | PathLike[str]) -> str:
     return found
 
 
+def is_bare(path: str | PathLike[str]) -> bool:
+    """Tell whether a file holds weights alone, without a config."""
+    return Path(path).name.endswith(tuple(FORMATS)) and _config(path) is None
+
+
+def _config(path: str | PathLike[str]) -> str | None:
+    file_format = _format_of(path, FORMATS)
+    with _opened(path) as file:
+        found: str | None = file_format.config(file)
+    return found
+
+
+def contents(path: str | PathLike[str]) -> dict[str, NDArray[Any]]:
+    """Return all weights of a file of weights alone, by the names in it.
+
+    They take no more memory than the file; of what is compressed, no more than 16 times that.
+
+    Raises:
+        WeightsError: the file is damaged, or holds what no weight is.
+    """
+    file_format = _format_of(path, [suffix for suffix in FORMATS if suffix != ".keras"])
+    with _opened(path) as file:
+        found: dict[str, NDArray[Any]] = file_format.contents(file)
+    return found
+
+
 def examples(path: str | PathLike[str]) -> dict[str, NDArray[Any]]:
     """Return the arrays of the self-test in a whole model; none if it has none."""
-    file_format = _format_of(path, WITH_CONFIG)
+    file_format = _format_of(path, FORMATS)
     with _opened(path) as file:
         found: dict[str, NDArray[Any]] = file_format.examples(file)
     return found

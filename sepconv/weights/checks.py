@@ -9,7 +9,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sepconv.arrays import float_dtype
+from sepconv.arrays import weight_dtype
 from sepconv.errors import WeightsError, shown, suggestion
 
 EXAMPLE = "sepconv_example/"  # what the names of a self-test's arrays begin with
@@ -80,7 +80,7 @@ def filled(name: str, file: IO[bytes], declared: int, expected: NDArray[Any]) ->
 
 def virtual(shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
     """Return what has the shape and dtype of an array, and takes no memory for its values."""
-    return np.broadcast_to(np.empty((), float_dtype(dtype)), shape)
+    return np.broadcast_to(np.empty((), weight_dtype(dtype)), shape)
 
 
 def digest(arrays: Arrays, config: str | None) -> str:

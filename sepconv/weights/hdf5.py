@@ -47,15 +47,25 @@ def config(file: IO[bytes]) -> str | None:
 
 def read(file: IO[bytes], expected: Arrays) -> dict[str, NDArray[Any]]:
     """Return the arrays of a file that holds exactly what is expected, optimizers aside."""
-    contents = tree(file)
-    root = _legacy_root(contents)
-    found = _modern(contents) if root is None else _legacy(contents, root)
+    held = tree(file)
+    found = _weights(held)
     check_names(found, expected)
     for name, like in expected.items():
         same = found[name].dtype == like.dtype.name
         check_array(name, found[name].shape, found[name].dtype, like, same)
     arrays = {name: _array(name, file, found[name], like) for name, like in expected.items()}
-    check_digest(contents.groups[""].get(CHECKSUM), arrays, None)
+    check_digest(held.groups[""].get(CHECKSUM), arrays, None)
+    return arrays
+
+
+def contents(file: IO[bytes]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a file, whatever they are; optimizers aside."""
+    held = tree(file)
+    arrays = {
+        name: _array(name, file, dataset, virtual(dataset.shape, dataset.dtype or "unknown"))
+        for name, dataset in _weights(held).items()
+    }
+    check_digest(held.groups[""].get(CHECKSUM), arrays, None)
     return arrays
 
 
@@ -71,6 +81,11 @@ def examples(file: IO[bytes]) -> dict[str, NDArray[Any]]:
 def _array(name: str, file: IO[bytes], dataset: Dataset, like: NDArray[Any]) -> NDArray[Any]:
     file.seek(dataset.offset)
     return filled(name, file, dataset.size, like)
+
+
+def _weights(held: Tree) -> dict[str, Dataset]:
+    root = _legacy_root(held)
+    return _modern(held) if root is None else _legacy(held, root)
 
 
 def _modern(contents: Tree) -> dict[str, Dataset]:

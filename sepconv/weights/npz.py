@@ -10,10 +10,11 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from sepconv.errors import WeightsError, shown
-from sepconv.weights.checks import Arrays, check_array, check_names, filled
+from sepconv.weights.checks import Arrays, check_array, check_names, filled, virtual
 
 MAX_HEADER = 16384  # bytes before an array's values; np.save writes 128
 MAX_EXTRA = MAX_HEADER + 2 * 65535 + 256  # and twice its name, in the archive's directories
+MOST_PACKED = 16  # times its size that an archive of unknown arrays may hold
 ENCRYPTED = 0x1  # of a member's flag bits
 
 
@@ -31,6 +32,38 @@ def write(file: IO[bytes], arrays: Arrays, config: str | None) -> None:
 def naming(file: IO[bytes]) -> str:
     """Return how the file names weights."""
     return "own"
+
+
+def config(file: IO[bytes]) -> None:
+    """Return that there is no config."""
+
+
+def examples(file: IO[bytes]) -> dict[str, NDArray[Any]]:
+    """Return that there is no self-test."""
+    return {}
+
+
+def contents(file: IO[bytes]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an archive, whatever they are."""
+    held = file.seek(0, 2)
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        check_names([member.filename for member in members], {m.filename for m in members})
+        declared = sum(member.file_size for member in members)
+        if declared > MOST_PACKED * held:
+            raise WeightsError(f"declares {declared} bytes in an archive of {held}")
+        return {
+            member.filename.removesuffix(".npy"): _read_member(
+                archive, member, member.filename, _declared(archive, member)
+            )
+            for member in members
+        }
+
+
+def _declared(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> NDArray[Any]:
+    with archive.open(member) as file:
+        shape, _, dtype = _read_header(file)
+    return virtual(shape, "bfloat16" if dtype == np.dtype("V2") else dtype.name)
 
 
 def read(file: IO[bytes], expected: Arrays) -> dict[str, NDArray[Any]]:

@@ -89,17 +89,33 @@ def read(file: IO[bytes], expected: Arrays) -> dict[str, NDArray[Any]]:
     return arrays
 
 
+def contents(file: IO[bytes]) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a file, whatever they are; a self-test's aside."""
+    texts, declared, start = _header(file)
+    arrays = {
+        name: _array(name, file, start, entry, virtual(entry[1], _name(entry)))
+        for name, entry in declared.items()
+        if not name.startswith(EXAMPLE)
+    }
+    check_digest(texts.get(CHECKSUM), arrays, texts.get(CONFIG))
+    return arrays
+
+
 def examples(file: IO[bytes]) -> dict[str, NDArray[Any]]:
     """Return the arrays of a self-test."""
     _, declared, start = _header(file)
     return {
-        name: _array(name, file, start, entry, virtual(entry[1], NAMES[entry[0]]))
+        name: _array(name, file, start, entry, virtual(entry[1], _name(entry)))
         for name, entry in declared.items()
         if name.startswith(EXAMPLE)
     }
 
 
 Entry = tuple[str, tuple[int, ...], int, int]  # dtype, shape, where the values begin and end
+
+
+def _name(entry: Entry) -> str:
+    return NAMES.get(entry[0], entry[0])
 
 
 def _header(file: IO[bytes]) -> tuple[dict[str, str], dict[str, Entry], int]:
