@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 CORE   := setup.py pyproject.toml $(wildcard sepconv/*.pyx sepconv/*.px? sepconv/kernels/*)
 PYTEST := $(BIN)/python -m pytest
 FUZZ_EXAMPLES ?= 20000
+FUZZ_FLIPS ?= 3000
 
 .PHONY: help demo test lint bench instructions sanitize portable fuzz parity editor schemas dist clean
 .DEFAULT_GOAL := help
@@ -39,7 +40,7 @@ portable: $(VENV)/installed-portable  ## compile the kernels with Clang for aarc
 	tests/portable.sh $(BIN)/python
 
 fuzz: $(VENV)/installed-test  ## long random runs: configs, bytes, shapes
-	SEPCONV_FUZZ=$(FUZZ_EXAMPLES) $(PYTEST) -q -m fuzz -n 2
+	SEPCONV_FUZZ=$(FUZZ_EXAMPLES) SEPCONV_FLIPS=$(FUZZ_FLIPS) $(PYTEST) -q -m fuzz -n 2
 
 parity: $(VENV)/installed-parity  ## 5,000 random configurations against Keras on PyTorch
 	$(BIN)/python -m tests.parity_fuzz --configs 5000

@@ -1,4 +1,8 @@
-"""Damaged files: cut anywhere or with any bit flipped, they are refused or change nothing."""
+"""Damaged files: cut anywhere or with any bit flipped, they are refused or change nothing.
+
+SEPCONV_FLIPS=10000 python -m pytest -m fuzz tests/test_files_damage.py
+flips as many bits of each file, and cuts it at as many bytes: at each, if it has no more.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from keras_files import separable, stack
+from keras_files import separable, stack, with_values
 
 import sepconv
 from sepconv import Input, SeparableConv1D, Sequential
@@ -20,7 +24,7 @@ from sepconv.errors import SepconvError, WeightsError
 
 MODELS = [".keras", ".safetensors"]
 FORMATS = [".npz", ".weights.h5", *MODELS]
-FLIPS = int(os.environ.get("SEPCONV_FUZZ", "100"))  # 10,000 with `make fuzz`
+FLIPS = int(os.environ.get("SEPCONV_FLIPS", "100"))  # 3,000 with `make fuzz`
 X = np.random.default_rng(0).normal(size=(2, 10, 6)).astype("float32")
 
 
@@ -50,9 +54,8 @@ def saved(suffix: str) -> bytes:
         return path.read_bytes()
 
 
-def flips(suffix: str, count: int, seed: int) -> Iterator[tuple[str, bytes]]:
+def flips(raw: bytes, count: int, seed: int) -> Iterator[tuple[str, bytes]]:
     rng = random.Random(seed)
-    raw = saved(suffix)
     for _ in range(count):
         data = bytearray(raw)
         at = rng.randrange(8 * len(data))
@@ -80,29 +83,38 @@ def assert_refused_or_harmless(data: bytes, path: Path, what: str) -> None:
     assert model(X).tobytes() == network()(X).tobytes(), what
 
 
-@pytest.mark.parametrize("suffix", FORMATS)
-def test_cut_file_is_refused(suffix: str, tmp_path: Path) -> None:
-    raw = saved(suffix)
-    path = tmp_path / f"m{suffix}"
-    for length in {*range(0, len(raw), 1 + len(raw) // 150), len(raw) - 1}:
+def assert_cut_is_refused(suffix: str, count: int, path: Path) -> None:
+    raw, other = saved(suffix), network()
+    for length in {*range(0, len(raw), max(1, len(raw) // count)), len(raw) - 1}:
         path.write_bytes(raw[:length])
         with pytest.raises(WeightsError):
-            network().load_weights(path)
+            other.load_weights(path)
         if suffix in MODELS:
             with pytest.raises(WeightsError):
                 sepconv.load(path)
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
+def test_cut_file_is_refused(suffix: str, tmp_path: Path) -> None:
+    assert_cut_is_refused(suffix, 150, tmp_path / f"m{suffix}")
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_file_cut_at_many_bytes_is_refused(suffix: str, tmp_path: Path) -> None:
+    assert_cut_is_refused(suffix, FLIPS, tmp_path / f"m{suffix}")
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
 def test_flipped_bit_is_noticed_or_changes_nothing(suffix: str, tmp_path: Path) -> None:
-    for what, data in flips(suffix, 250, 1):
+    for what, data in flips(saved(suffix), 250, 1):
         assert_refused_or_harmless(data, tmp_path / f"m{suffix}", what)
 
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("suffix", FORMATS)
 def test_many_flipped_bits_are_noticed_or_change_nothing(suffix: str, tmp_path: Path) -> None:
-    for what, data in flips(suffix, FLIPS, 2):
+    for what, data in flips(saved(suffix), FLIPS, 2):
         assert_refused_or_harmless(data, tmp_path / f"m{suffix}", what)
 
 
@@ -120,24 +132,61 @@ def test_several_bytes_overwritten_are_noticed_or_change_nothing(
         assert_refused_or_harmless(bytes(data), tmp_path / f"m{suffix}", str(number))
 
 
-def test_damaged_file_of_keras_without_a_checksum_is_read_or_refused(tmp_path: Path) -> None:
-    """Keras stores no checksum in an .h5: a flipped weight cannot be noticed, a crash could."""
+THEIRS = ["theirs.keras", "theirs.h5", "theirs.weights.h5", "theirs.json"]
 
-    theirs = stack(separable(4, 3), separable(3, 2, dtype="bfloat16"))
-    theirs.save(tmp_path / "theirs.h5")
-    theirs.save_weights(tmp_path / "theirs.weights.h5")
-    raw = {name: (tmp_path / name).read_bytes() for name in ("theirs.h5", "theirs.weights.h5")}
-    rng = random.Random(4)
-    for name, contents in raw.items():
-        path = tmp_path / name
-        for _ in range(150):
-            data = bytearray(contents)
-            data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-            path.write_bytes(data)
-            try:
-                if name == "theirs.h5":
-                    sepconv.load(path)
-                else:
-                    network().load_weights(path)
-            except SepconvError:
-                pass
+
+@functools.cache
+def of_keras(name: str) -> tuple[bytes, Any]:
+    """Return a file that Keras wrote, and the network that is read from it."""
+    theirs = with_values(stack(separable(4, 3), separable(3, 2, dtype="bfloat16"), shape=(10, 6)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name
+        if name.endswith(".weights.h5"):
+            theirs.save_weights(path)
+        elif name.endswith(".json"):
+            path.write_text(theirs.to_json())
+        else:
+            theirs.save(path)
+        return path.read_bytes(), loaded(path)
+
+
+def loaded(path: Path) -> Any:
+    if not path.name.endswith(".weights.h5"):
+        return sepconv.load(path)
+    model = network()
+    model.load_weights(path)
+    return model
+
+
+def assert_one_byte_at_most_is_off(name: str, count: int, seed: int, path: Path) -> None:
+    """Flip bits of a file of Keras: it is refused, or what is flipped is a value itself.
+
+    An .h5 holds no checksum, so that a flipped value cannot be noticed. A .keras has one.
+    """
+    raw, intact = of_keras(name)
+    for what, data in flips(raw, count, seed):
+        path.write_bytes(data)
+        try:
+            found = loaded(path)
+        except SepconvError:
+            continue
+        if name.endswith(".json"):
+            continue  # whatever it declares now
+        pairs = zip(values(found), values(intact), strict=True)
+        off = sum(a != b for one, like in pairs for a, b in zip(one, like, strict=True))
+        assert off <= (0 if name.endswith(".keras") else 1), what
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_flipped_bit_in_a_file_of_keras_is_noticed_or_stays_alone(
+    name: str, tmp_path: Path
+) -> None:
+    assert_one_byte_at_most_is_off(name, 150, 4, tmp_path / name)
+
+
+@pytest.mark.fuzz
+@pytest.mark.parametrize("name", THEIRS)
+def test_many_flipped_bits_in_a_file_of_keras_are_noticed_or_stay_alone(
+    name: str, tmp_path: Path
+) -> None:
+    assert_one_byte_at_most_is_off(name, FLIPS, 5, tmp_path / name)
