@@ -6,8 +6,6 @@ import io
 import json
 import os
 import struct
-import subprocess
-import sys
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -293,82 +291,3 @@ def test_safetensors_header_that_lies_is_refused(tmp_path: Path) -> None:
         assert_refused(path, "w.safetensors")
     path.write_bytes(struct.pack("<Q", 2**63) + b"{}")
     assert_refused(path, "is truncated")
-
-
-# --- saving in one step ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_failed_save_keeps_the_good_file_and_leaves_no_other(
-    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / f"w{suffix}"
-    built().save_weights(path)
-    before = path.read_bytes()
-
-    def fail(*_: Any) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
-        built().save_weights(path)
-    assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
-
-
-def test_killed_save_keeps_the_good_file(tmp_path: Path) -> None:
-    path = tmp_path / "w.npz"
-    built().save_weights(path)
-    before = path.read_bytes()
-    code = f"""
-import os, signal
-from sepconv.weights import replacing
-with replacing({str(path)!r}) as file:
-    file.write(b"half")
-    file.flush()
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-    subprocess.run([sys.executable, "-c", code], timeout=60)
-    assert path.read_bytes() == before
-
-
-def test_file_and_folder_are_flushed_before_and_after_the_rename(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[str] = []
-    fsync, replace = os.fsync, os.replace
-
-    def noted_fsync(descriptor: int) -> None:
-        folder = Path(f"/proc/self/fd/{descriptor}").is_dir()
-        told.append("fsync folder" if folder else "fsync file")
-        fsync(descriptor)
-
-    def noted_replace(*paths: Any) -> None:
-        told.append("replace")
-        replace(*paths)
-
-    monkeypatch.setattr(os, "fsync", noted_fsync)
-    monkeypatch.setattr(os, "replace", noted_replace)
-    built().save_weights(tmp_path / "w.npz")
-    assert told == ["fsync file", "replace", "fsync folder"]
-
-
-def test_saved_file_keeps_its_permissions_and_a_link_stays_a_link(tmp_path: Path) -> None:
-    real, link = tmp_path / "real.npz", tmp_path / "link.npz"
-    built().save_weights(real)
-    real.chmod(0o640)
-    link.symlink_to(real)
-    layer = built()
-    layer.save_weights(link)
-    assert link.is_symlink()
-    assert real.stat().st_mode & 0o777 == 0o640
-    built().load_weights(real)
-
-
-def test_new_file_has_the_permissions_of_the_umask(tmp_path: Path) -> None:
-    old = os.umask(0o027)
-    try:
-        built().save_weights(tmp_path / "w.npz")
-    finally:
-        os.umask(old)
-    assert (tmp_path / "w.npz").stat().st_mode & 0o777 == 0o640
