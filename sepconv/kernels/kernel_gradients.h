@@ -1,0 +1,129 @@
+// The gradients by both kernels of a tile, from what was copied.
+#pragma once
+#include "gradient_reader.h"
+
+namespace sepconv {
+namespace SEPCONV_ISA {
+
+template <class T> struct KernelGradients : GradientReader<T> {
+  typedef GradientReader<T> Reader;
+  typedef GradientUnit<T> Unit;
+  using Reader::Reader;
+  using Reader::b, Reader::call, Reader::width, Reader::vl, Reader::phases, Reader::filters;
+  using Reader::filter_vectors, Reader::taps_of, Reader::outputs, Reader::g_stride;
+  using Reader::h_stride, Reader::x_rows, Reader::g, Reader::h, Reader::x;
+  using Reader::input_step, Reader::input_apart, Reader::width_of, Reader::sums_of, Reader::dh_of;
+
+  void gradient_by_h(int64_t p, int64_t n, Ahead& next, int64_t lines) const {
+    GemmBlock<T> block{};
+    block.depth = filters;
+    block.b = this->pointwise(p);
+    block.bias = this->zeros();
+    block.y_stride = width;
+    block.columns = width_of(panel_of(b, p));
+    for (int64_t i = 0; i < n; i += gemm_rows) {
+      next.fetch(lines / ceil_div(n, gemm_rows) + 1);
+      block.a = g + i / gemm_rows * g_stride;
+      block.y = dh_of(p) + (this->reach + i) * width;
+      gemm<T, BiasOf::column>(smaller<int64_t>(gemm_rows, n - i), block);
+    }
+  }
+
+  void depthwise_half(const Unit& u, int64_t p, const Panel& panel, int64_t a, int64_t n) const {
+    const int64_t vectors = width_of(panel) / vl;
+    DepthwiseBlock<T> block{};
+    block.phases = phases;
+    block.full = this->taps / phases, block.rest = this->taps % phases;
+    block.tap_stride = x_rows * width, block.step_stride = width;
+    block.h_stride = h_stride;
+    for (int64_t i = 0; i < n; i += outputs)
+      for (int64_t q = 0; q < vectors; q++) {
+        block.w = this->taps_in_order(p, q);
+        block.x = x + i * width + q * vl;
+        block.h = h + i / gemm_rows * h_stride + q * gemm_rows * vl;
+        depthwise<T>(smaller<int64_t>(n - i, outputs), block);
+      }
+    if (b.plan.finite_depthwise) return;
+    for (int64_t i = 0; i < n; i++) {
+      const int64_t row = input_step(u, 0, a + i), d = b.plan.dilation;
+      const int64_t first = row < 0 ? ceil_div(-row, d) : 0;
+      const int64_t last =
+          smaller(this->taps, ceil_div(larger<int64_t>(call.steps - row, 0), d));
+      if (first == 0 && last == this->taps) continue;
+      for (int64_t q = 0; q < vectors; q++) {
+        block.w = this->taps_in_order(p, q);
+        block.x = x + i * width + q * vl;
+        block.h = h + i / gemm_rows * h_stride + (q * gemm_rows + i % gemm_rows) * vl;
+        depthwise_edge<T>(block, first, last);
+      }
+    }
+  }
+
+  void gradient_by_pointwise(int64_t p, const Panel& panel, int64_t n, Ahead& next,
+                             int64_t lines) const {
+    OuterBlock<T> block{};
+    block.h_stride = h_stride, block.g_stride = g_stride;
+    block.g = g, block.steps = n;
+    const int64_t burst =
+        lines * outer_rows / (width * ceil_div(filter_vectors, outer_vectors)) + 1;
+    block.sum_stride = filter_vectors * vl;
+    for (int64_t k = 0; k < width_of(panel); k += outer_rows) {
+      block.h = h + k / vl * gemm_rows * vl + k % vl;
+      block.sum = sums_of(p) + k * block.sum_stride;
+      outer<T>(filter_vectors, block, [&] { next.fetch(burst); });
+    }
+  }
+
+  void gradient_by_depthwise(const Unit& u, int64_t index, const Panel& panel, int64_t a,
+                             int64_t n) const {
+    T* sums = sums_of(index) + width * filter_vectors * vl;  // [taps][width], by their numbers
+    for (int64_t p = 0; p < phases; p++) {
+      const int64_t t = input_step(u, p, a), taps = taps_of(p);
+      const bool padded = t < 0 || t + (n + taps - 2) * input_apart() >= call.steps;
+      for (int64_t q = 0; q < width_of(panel); q += vl) {
+        const T* own = dh_of(index) + this->reach * width + q;
+        TapsBlock<T> block{x + p * x_rows * width + q, own, width, n, nullptr, vl};
+        for (int64_t i = 0; i < taps; i += outputs) {
+          const int64_t m = smaller<int64_t>(outputs, taps - i);
+          alignas(64) T sum[outputs * vl] = {};
+          block.sum = sum;
+          taps_at_most<T, outputs>(m, block);
+          if (padded && !finite(sum, m)) taps_inside(block, t, i, m, n);
+          for (int64_t k = 0; k < m; k++) {
+            T* total = sums + (p + (i + k) * phases) * width + q;
+            store(total, load(total) + load(sum + k * vl));
+          }
+          block.x += outputs * width;
+        }
+      }
+    }
+  }
+
+  static bool finite(const T* sum, int64_t vectors) {
+    Vec<T> rest{};  // x - x is 0 for a finite x, else NaN
+    for (int64_t k = 0; k < vectors; k++) rest += load(sum + k * vl) - load(sum + k * vl);
+    for (int l = 0; l < vl; l++)
+      if (rest[l] != 0) return false;
+    return true;
+  }
+
+  // The sums of taps i to i + m once more, without the products of infinities with the padding.
+  void taps_inside(TapsBlock<T> block, int64_t t, int64_t i, int64_t m, int64_t n) const {
+    const int64_t apart = input_apart();
+    const T *rows = block.x, *own = block.dh;
+    for (int64_t k = 0; k < m; k++, block.sum += vl) {
+      const int64_t step = t + (i + k) * apart;  // of the tap's first row
+      const int64_t first = smaller(n, step < 0 ? ceil_div(-step, apart) : 0);
+      const int64_t end =
+          smaller(n, ceil_div(larger<int64_t>(call.steps - step, 0), apart));
+      store(block.sum, Vec<T>{});
+      block.x = rows + (k + first) * width;
+      block.dh = own + first * width;
+      block.steps = larger<int64_t>(end - first, 0);
+      taps_at_most<T, 1>(1, block);
+    }
+  }
+};
+
+}  // namespace SEPCONV_ISA
+}  // namespace sepconv
