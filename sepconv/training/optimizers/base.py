@@ -1,4 +1,4 @@
-"""Update rules of weights, with Keras's arguments, arithmetic and configs."""
+"""Optimizer: what all update rules have in common."""
 
 from __future__ import annotations
 
@@ -10,53 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sepconv.arrays import compute_dtype
-from sepconv.declaration import Argument, Declared, Rule, argument
-from sepconv.errors import ValidationError, shown
+from sepconv.declaration import Declared, Rule, argument
+from sepconv.errors import ValidationError
 from sepconv.layers.operation import snake_case
 from sepconv.layers.variable import Variable, widened
-from sepconv.registry import Registry
-from sepconv.rules import Flag, Label, Nullable, Number, Only, is_real
-from sepconv.training import schedules
+from sepconv.rules import Label, Nullable, Number, Only, is_real
+from sepconv.training.optimizers.learning_rate import LearningRate
 from sepconv.training.schedules import LearningRateSchedule
 
 Arrays = list[NDArray[Any]]
 
-
-class LearningRate:
-    """A number of at least 0, or a schedule."""
-
-    number = Number(minimum=0)
-    registry = schedules.registry
-
-    def normalise(self, value: Any, name: str) -> float | LearningRateSchedule:
-        if is_real(value):
-            return float(self.number.normalise(value, name))
-        if not isinstance(value, (LearningRateSchedule, Mapping)):
-            raise ValidationError(
-                f"Argument `{name}` should be float, or an instance of LearningRateSchedule. "
-                f"Received instead: {name}={shown(value)}"
-            )
-        return schedules.get(value) or 0.0
-
-    def schema(self) -> dict[str, Any]:
-        return {
-            "type": ["number", "object"],
-            "minimum": 0,
-            "if": {"type": "object"},
-            "then": {"$ref": "schedules.schema.json"},
-        }
-
-    def to_config(self, value: float | LearningRateSchedule) -> Any:
-        return schedules.serialize(value) if isinstance(value, LearningRateSchedule) else value
-
-
 _OFF = "Off; Keras has more."
 _NORM = Nullable(Number(above=0))
-_DECAY = "Share of each weight, times the learning rate, that a step takes off first."
+DECAY = "Share of each weight, times the learning rate, that a step takes off first."
 
 # What all optimizers take, after arguments of their own, in Keras's order: rule, default, doc.
 COMMON: Mapping[str, tuple[Rule, Any, str]] = {
-    "weight_decay": (Nullable(Number(minimum=0)), None, _DECAY),
+    "weight_decay": (Nullable(Number(minimum=0)), None, DECAY),
     "clipnorm": (_NORM, None, "Largest norm of the gradient of one weight array."),
     "clipvalue": (_NORM, None, "Largest absolute value in a gradient."),
     "global_clipnorm": (_NORM, None, "Largest norm of all gradients together."),
@@ -292,161 +262,6 @@ class Optimizer(Declared):
     def _groups(self) -> list[tuple[str, ...]]:
         """Return the slots' names such that those of one group stand together by variable."""
         return [(name,) for name in self.slot_names() if name is not None]
-
-
-class OptimizerRegistry(Registry[Optimizer]):
-    """Optimizers by name, whatever its case, as in Keras."""
-
-    def __getitem__(self, name: str) -> type[Optimizer]:
-        lower = name.lower()
-        return super().__getitem__(lower if lower in self._classes else name)
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._classes
-
-
-registry = OptimizerRegistry("optimizer", "keras.optimizers", Optimizer)
-get = registry.get
-serialize = registry.serialize
-deserialize = registry.deserialize
-
-
-def _learning_rate(default: float) -> Any:
-    return argument(LearningRate(), default=default, doc="A number, or a schedule.")
-
-
-def _share(default: float, doc: str) -> Any:
-    return argument(Number(minimum=0, maximum=1), default=default, doc=doc)
-
-
-def _epsilon() -> Any:
-    return argument(Number(minimum=0), default=1e-7, doc="Keeps a zero from dividing.")
-
-
-@registry.register("sgd")
-class SGD(Optimizer):
-    """Gradient descent, w - rate · g, or with (Nesterov's) momentum, as `keras.optimizers.SGD`.
-
-    m ← momentum · m - rate · g; w ← w + m, Nesterov: w + momentum · m - rate · g.
-
-    >>> weight = Variable([1.0, 2.0], "float32", "toy/weight")
-    >>> SGD(0.5).apply([np.array([1.0, -1.0])], [weight])
-    >>> weight.numpy()
-    array([0.5, 2.5], dtype=float32)
-    """
-
-    rule = "sgd"
-    learning_rate: Argument[Any, Any] = _learning_rate(0.01)
-    momentum: Argument[float, float] = _share(0.0, "Share of the last step in the next.")
-    nesterov: Argument[bool, bool] = argument(Flag(), default=False, doc="Nesterov's momentum.")
-
-    def slot_names(self) -> tuple[str | None, ...]:
-        return ("momentum" if self.momentum else None,)
-
-    def factors(self, rate: Any) -> tuple[float, ...]:
-        return (self.momentum, float(self.nesterov))
-
-
-class _Moments(Optimizer):
-    """The update that Adam and AdamW have in common.
-
-    m ← m + (1 - β₁)(g - m); v ← v + (1 - β₂)(g² - v);
-    w ← w - rate · √(1 - β₂ᵗ) / (1 - β₁ᵗ) · m / (√v + ε), t = 1, 2, ...
-    """
-
-    rule = "adam"
-    if TYPE_CHECKING:
-        beta_1: Any = argument(Number(), default=0.9, doc="")
-        beta_2: Any = argument(Number(), default=0.999, doc="")
-        epsilon: Any = argument(Number(), default=1e-7, doc="")
-        amsgrad: Any = argument(Flag(), default=False, doc="")
-
-    def slot_names(self) -> tuple[str | None, ...]:
-        return ("momentum", "velocity", "velocity_hat" if self.amsgrad else None)
-
-    def _groups(self) -> list[tuple[str, ...]]:
-        return [("momentum", "velocity"), *([("velocity_hat",)] if self.amsgrad else [])]
-
-    def factors(self, rate: Any) -> tuple[float, ...]:
-        # In the weights' own precision, as Keras: float32 has 1 - 0.999 to five digits alone.
-        kind = type(rate)
-        powers = [kind(beta) ** kind(self.iterations + 1) for beta in (self.beta_1, self.beta_2)]
-        alpha = rate * np.sqrt(1 - powers[1]) / (1 - powers[0])
-        return (float(alpha), 1 - self.beta_1, 1 - self.beta_2, self.epsilon)
-
-
-@registry.register("adam")
-class Adam(_Moments):
-    """Adam, as `keras.optimizers.Adam`. Kingma & Ba, 2014, https://arxiv.org/abs/1412.6980.
-
-    ε is added to √v before the biases are corrected ("epsilon hat" of the paper).
-
-    >>> weight = Variable([1.0, 2.0], "float32", "toy/weight")
-    >>> Adam(0.1).apply([np.array([1.0, -3.0])], [weight])
-    >>> weight.numpy().round(4)
-    array([0.9, 2.1], dtype=float32)
-    """
-
-    learning_rate: Argument[Any, Any] = _learning_rate(0.001)
-    beta_1: Argument[float, float] = _share(0.9, "Share of the old in the mean of gradients.")
-    beta_2: Argument[float, float] = _share(0.999, "Share of the old in the mean of squares.")
-    epsilon: Argument[float, float] = _epsilon()
-    amsgrad: Argument[bool, bool] = argument(
-        Flag(), default=False, doc="Whether to divide by the largest mean of squares so far."
-    )
-
-
-@registry.register("adamw")
-class AdamW(_Moments):
-    """Adam with decoupled weight decay, as `keras.optimizers.AdamW`.
-
-    Before each update, w ← w - w · weight_decay · rate. Loshchilov & Hutter, 2019,
-    https://arxiv.org/abs/1711.05101.
-
-    >>> AdamW().weight_decay
-    0.004
-    """
-
-    learning_rate: Argument[Any, Any] = _learning_rate(0.001)
-    weight_decay: Argument[float, float] = argument(Number(minimum=0), default=0.004, doc=_DECAY)
-    beta_1: Argument[float, float] = _share(0.9, "Share of the old in the mean of gradients.")
-    beta_2: Argument[float, float] = _share(0.999, "Share of the old in the mean of squares.")
-    epsilon: Argument[float, float] = _epsilon()
-    amsgrad: Argument[bool, bool] = argument(
-        Flag(), default=False, doc="Whether to divide by the largest mean of squares so far."
-    )
-
-
-@registry.register("rmsprop")
-class RMSprop(Optimizer):
-    """Gradients by the root of their mean square, as `keras.optimizers.RMSprop`.
-
-    v ← ρ v + (1 - ρ) g²; w ← w - rate · g / √(v + ε), centered: v less the squared mean of g.
-
-    >>> weight = Variable([1.0, 2.0], "float32", "toy/weight")
-    >>> RMSprop(0.1, rho=0.75).apply([np.array([1.0, -1.0])], [weight])
-    >>> weight.numpy().round(4)
-    array([0.8, 2.2], dtype=float32)
-    """
-
-    rule = "rmsprop"
-    learning_rate: Argument[Any, Any] = _learning_rate(0.001)
-    rho: Argument[float, float] = _share(0.9, "Share of the old in the mean of squares.")
-    momentum: Argument[float, float] = _share(0.0, "Share of the last step in the next.")
-    epsilon: Argument[float, float] = _epsilon()
-    centered: Argument[bool, bool] = argument(
-        Flag(), default=False, doc="Whether to divide by the deviation, not the mean square."
-    )
-
-    def slot_names(self) -> tuple[str | None, ...]:
-        return (
-            "velocity",
-            "momentum" if self.momentum else None,
-            "average_gradient" if self.centered else None,
-        )
-
-    def factors(self, rate: Any) -> tuple[float, ...]:
-        return (self.rho, 1 - self.rho, self.momentum, self.epsilon)
 
 
 def _zeros_like(variable: Variable) -> NDArray[Any]:
