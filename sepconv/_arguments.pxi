@@ -115,13 +115,40 @@ def _check_bias(bias, filters, weights):
 
 def _weights(name, array):
     """The array, C-contiguous, aligned and native."""
+    if (
+        cnp.PyArray_CheckExact(array) and cnp.PyArray_ISCARRAY_RO(array)
+        and cnp.PyArray_TYPE(array) in (cnp.NPY_FLOAT32, cnp.NPY_FLOAT64)
+    ):
+        return array
     array = np.asarray(array)
     if array.dtype not in (np.float32, np.float64):
         raise TypeError(f"{name} must be float32 or float64, got {array.dtype}")
     return np.require(array, array.dtype.newbyteorder("="), ["C", "A"])
 
 
+cdef bint all_finite(cnp.ndarray weights) noexcept:
+    """Whether a float32 or float64 array, C-contiguous, has no infinity and no NaN."""
+    if cnp.PyArray_TYPE(weights) == cnp.NPY_FLOAT32:
+        return are_finite(<const float*>cnp.PyArray_DATA(weights), cnp.PyArray_SIZE(weights))
+    return are_finite(<const double*>cnp.PyArray_DATA(weights), cnp.PyArray_SIZE(weights))
+
+
+cdef fused floating_point:
+    float
+    double
+
+
+cdef bint are_finite(const floating_point* values, int64_t n) noexcept nogil:
+    cdef bint odd = False
+    cdef int64_t i
+    for i in range(n):
+        odd |= values[i] - values[i] != 0  # 0 for a finite one, else NaN
+    return not odd
+
+
 def _stored_index(dtype, weights):
+    if dtype == weights:  # the usual case; a dtype's `name` takes a microsecond
+        return dtype_index(weights.num)
     wide = "float32" if dtype.itemsize == 2 else dtype.name
     if dtype.name not in STORED or not dtype.isnative or weights.name != wide:
         raise TypeError(

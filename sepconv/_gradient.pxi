@@ -57,7 +57,6 @@ cdef class Gradient:
         self.kernels = kernels.gradient[dtype_index(cnp.PyArray_TYPE(depthwise))]
         self.backward.plan = plan.plan
         self.backward.plan.filters = filters
-        self.backward.plan.finite_depthwise = bool(np.isfinite(depthwise).all())
         self.kernels.panels(self.backward.plan, self.backward.panels)
         size = (self.kernels.packed_bytes(self.backward) + 63) // 64 * 64
         self.memory = aligned_alloc(64, size)
@@ -109,12 +108,13 @@ cdef class Gradient:
             call.y = cnp.PyArray_DATA(relu_output)
         call.x, call.g = cnp.PyArray_DATA(inputs), cnp.PyArray_DATA(outputs)
 
-        depth = plan.channels * plan.multiplier
-        cdef cnp.ndarray d_depthwise = np.zeros(
-            (plan.taps, plan.channels, plan.multiplier), self.dtype
+        any_steps = call.batch > 0 and call.out_steps > 0
+        make = np.empty if any_steps else np.zeros
+        cdef cnp.ndarray d_depthwise = make((plan.taps, plan.channels, plan.multiplier), self.dtype)
+        cdef cnp.ndarray d_pointwise = make(
+            (1, plan.channels * plan.multiplier, plan.filters), self.dtype
         )
-        cdef cnp.ndarray d_pointwise = np.zeros((1, depth, plan.filters), self.dtype)
-        cdef cnp.ndarray d_bias = np.zeros(self.plan.filters, self.dtype)
+        cdef cnp.ndarray d_bias = make(self.plan.filters, self.dtype)
         cdef cnp.ndarray dx = None
         call.dx = NULL
         if input_gradient:
@@ -122,7 +122,7 @@ cdef class Gradient:
             all_read = plan.stride == 1 and plan.dilation <= call.out_steps
             dx = (np.empty if all_read else np.zeros)(x.shape, self.dtype)
             call.dx = cnp.PyArray_DATA(dx)
-        if call.batch > 0 and call.out_steps > 0:
+        if any_steps:
             call.d_depthwise = cnp.PyArray_DATA(d_depthwise)
             call.d_pointwise = cnp.PyArray_DATA(d_pointwise)
             call.d_bias = cnp.PyArray_DATA(d_bias)

@@ -39,7 +39,7 @@ cdef class Plan(TilePlan):
             depthwise.dtype, (taps, channels, multiplier, filters), strides, padding,
             dilation_rate, channels_first, activation, tuple(parameters), dtype,
         )
-        self.plan.finite_depthwise = bool(np.isfinite(depthwise).all())
+        self.plan.finite_depthwise = all_finite(depthwise)
         self.plan.step_work = channels * multiplier * (taps + filters)
         stored = _stored_index(self.dtype, depthwise.dtype)
         self._pack(
@@ -74,7 +74,7 @@ cdef class DepthwisePlan(TilePlan):
             weights.dtype, (taps, channels, multiplier, filters), strides, padding, dilation_rate,
             channels_first, activation, tuple(parameters), dtype,
         )
-        self.plan.finite_depthwise = bool(np.isfinite(weights).all())
+        self.plan.finite_depthwise = all_finite(weights)
         self.plan.step_work = filters * taps
         stored = _stored_index(self.dtype, weights.dtype)
         self._pack(
