@@ -1,6 +1,7 @@
 # What the .pyx uses of kernels/; nothing is defined here.
 from libc.stdint cimport int64_t
 from libcpp cimport bool as bool_t
+from libcpp.vector cimport vector
 
 
 cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
@@ -215,8 +216,12 @@ cdef extern from "kernels/openmp.h" namespace "sepconv" nogil:
 
 
 cdef extern from "kernels/optimizer.h" namespace "sepconv" nogil:
+    const int64_t serial_update
+
     struct Update:
-        int64_t n
+        bool_t wide
+        int64_t begin
+        int64_t end
         const void* w
         const void* g
         void* out
@@ -225,7 +230,8 @@ cdef extern from "kernels/optimizer.h" namespace "sepconv" nogil:
         double weight_decay
         double[4] factors
 
-    void run_update(int, bool_t, const Update&)
+    void run_update(int, const Update&)
+    void add_pieces(Update, vector[Update]&)
 
 
 cdef extern from "kernels/chain.h" namespace "sepconv" nogil:

@@ -1,6 +1,6 @@
 """The compiled core, as Python sees it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, TypedDict, TypeVar
 
 import numpy as np
@@ -145,14 +145,11 @@ def get_num_threads() -> int: ...
 
 RULES: Final[tuple[str, ...]]
 
+_Update = tuple[NDArray[Any], NDArray[Any], tuple[NDArray[Any] | None, ...], tuple[float, ...]]
+
 def updated_weights(
-    rule: str,
-    w: NDArray[_Float],
-    g: NDArray[_Float],
-    slots: tuple[NDArray[_Float] | None, ...],
-    rates: tuple[float, float],
-    factors: tuple[float, ...],
-) -> NDArray[_Float]: ...
+    rule: str, updates: Iterable[_Update], rates: tuple[float, float]
+) -> list[NDArray[Any]]: ...
 
 class Operation:
     def __call__(self, x: NDArray[Any]) -> NDArray[Any] | None: ...

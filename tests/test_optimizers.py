@@ -303,7 +303,8 @@ def test_decayed_means_end_at_0_before_they_slow_the_update_down() -> None:
     flushed = platform.machine().lower() in ("x86_64", "amd64")
     w, g = np.ones(9, np.float32), np.zeros(9, np.float32)
     m, v = np.full(9, 1e-39, np.float32), np.full(9, 1e-39, np.float32)
-    value = updated_weights("adam", w, g, (m, v, None), (0.1, 0.0), (0.1, 0.1, 0.001, 1e-7))
+    update = (w, g, (m, v, None), (0.1, 0.1, 0.001, 1e-7))
+    (value,) = updated_weights("adam", [update], (0.1, 0.0))
     assert (value == w).all()
     assert ((m == 0) == flushed).all()
     assert ((v == 0) == flushed).all()
@@ -323,4 +324,4 @@ def test_decayed_means_end_at_0_before_they_slow_the_update_down() -> None:
 )
 def test_core_refuses_arrays_that_do_not_fit(rule: str, g: Any, slots: Any) -> None:
     with pytest.raises(ValueError):
-        updated_weights(rule, np.ones(3, np.float32), g, slots, (0.1, 0.0), (0.0,) * 4)
+        updated_weights(rule, [(np.ones(3, np.float32), g, slots, (0.0,) * 4)], (0.1, 0.0))

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <vector>
 #if defined(__SSE__)
 #include <xmmintrin.h>
 #endif
@@ -29,7 +30,8 @@ class NoSubnormals {
 };
 
 struct Update {
-  int64_t n;
+  bool wide;  // float64, else float32
+  int64_t begin, end;  // elements
   const void* w;
   const void* g;
   void* out;
@@ -42,13 +44,13 @@ struct Update {
 // The same in T. Passed by value, so the compiler knows that no store changes what it holds.
 template <typename T>
 struct Typed {
-  int64_t n;
+  int64_t begin, end;
   const T *w, *g;
   T *out, *slots[3];
   T learning_rate, weight_decay;
 
   explicit Typed(const Update& u)
-      : n(u.n), w(static_cast<const T*>(u.w)), g(static_cast<const T*>(u.g)),
+      : begin(u.begin), end(u.end), w(static_cast<const T*>(u.w)), g(static_cast<const T*>(u.g)),
         out(static_cast<T*>(u.out)), learning_rate(T(u.learning_rate)),
         weight_decay(T(u.weight_decay)) {
     for (int i = 0; i < 3; i++) slots[i] = static_cast<T*>(u.slots[i]);
@@ -60,7 +62,7 @@ struct Typed {
 template <typename T>
 void sgd(Typed<T> u, T momentum, bool nesterov) {
   T* m = u.slots[0];
-  for (int64_t i = 0; i < u.n; i++) {
+  for (int64_t i = u.begin; i < u.end; i++) {
     const T step = u.g[i] * u.learning_rate;
     if (!m) {
       u.out[i] = u.decayed(i) - step;
@@ -76,7 +78,7 @@ void sgd(Typed<T> u, T momentum, bool nesterov) {
 template <typename T>
 void adam(Typed<T> u, T alpha, T one_minus_beta_1, T one_minus_beta_2, T epsilon) {
   T *m = u.slots[0], *v = u.slots[1], *largest = u.slots[2];
-  for (int64_t i = 0; i < u.n; i++) {
+  for (int64_t i = u.begin; i < u.end; i++) {
     m[i] += (u.g[i] - m[i]) * one_minus_beta_1;
     v[i] += (u.g[i] * u.g[i] - v[i]) * one_minus_beta_2;
     if (largest) largest[i] = std::max(largest[i], v[i]);
@@ -88,7 +90,7 @@ void adam(Typed<T> u, T alpha, T one_minus_beta_1, T one_minus_beta_2, T epsilon
 template <typename T>
 void rmsprop(Typed<T> u, T rho, T one_minus_rho, T momentum, T epsilon) {
   T *v = u.slots[0], *m = u.slots[1], *mean = u.slots[2];
-  for (int64_t i = 0; i < u.n; i++) {
+  for (int64_t i = u.begin; i < u.end; i++) {
     v[i] = rho * v[i] + one_minus_rho * (u.g[i] * u.g[i]);
     T variance = v[i];
     if (mean) {
@@ -114,9 +116,20 @@ void run(Rule rule, const Update& u) {
   }
 }
 
-inline void run_update(int rule, bool wide, const Update& u) {
+inline void run_update(int rule, const Update& u) {
   NoSubnormals guard;
-  wide ? run<double>(Rule(rule), u) : run<float>(Rule(rule), u);
+  u.wide ? run<double>(Rule(rule), u) : run<float>(Rule(rule), u);
+}
+
+// Elements from which on several threads are faster, and those of a piece of work.
+constexpr int64_t serial_update = 32768, update_piece = 8192;
+
+// The update in pieces, any of which may be run first.
+inline void add_pieces(Update u, std::vector<Update>& pieces) {
+  for (const int64_t n = u.end; u.begin < n; u.begin = u.end) {
+    u.end = std::min(u.begin + update_piece, n);
+    pieces.push_back(u);
+  }
 }
 
 }  // namespace sepconv

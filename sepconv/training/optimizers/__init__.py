@@ -1,6 +1,5 @@
 """Update rules of weights, with Keras's arguments, arithmetic and configs."""
 
-from sepconv.training import schedules
 from sepconv.training.optimizers.base import Optimizer
 from sepconv.training.optimizers.kinds import SGD, Adam, AdamW, OptimizerRegistry, RMSprop, registry
 from sepconv.training.optimizers.learning_rate import LearningRate
@@ -20,6 +19,5 @@ __all__ = [
     "deserialize",
     "get",
     "registry",
-    "schedules",
     "serialize",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from sepconv.training.optimizers.learning_rate import LearningRate
 from sepconv.training.schedules import LearningRateSchedule
 
 Arrays = list[NDArray[Any]]
+Slots = tuple[NDArray[Any] | None, ...]
 
 _OFF = "Off; Keras has more."
 _NORM = Nullable(Number(above=0))
@@ -71,8 +72,7 @@ class Optimizer(Declared):
         self.__dict__["name"] = self.name or snake_case(type(self).__name__)
         self.iterations = 0
         self.built = False
-        self._places: dict[Variable, int] = {}
-        self._slots: dict[str, Arrays] = {}
+        self._slots: dict[Variable, Slots] = {}  # in the order of `slot_names`
 
     def check(self) -> None:
         given = {"clipnorm": self.clipnorm, "clipvalue": self.clipvalue}
@@ -121,11 +121,10 @@ class Optimizer(Declared):
         """Make the slots for `variables`, those of a model that are trainable."""
         if self.built:
             return
-        self._places = {variable: place for place, variable in enumerate(variables)}
+        names = self.slot_names()
         self._slots = {
-            name: [_zeros_like(variable) for variable in variables]
-            for name in self.slot_names()
-            if name is not None
+            variable: tuple(None if name is None else _zeros_like(variable) for name in names)
+            for variable in variables
         }
         self.built = True
 
@@ -137,7 +136,7 @@ class Optimizer(Declared):
         Raises:
             ValidationError: another number of arrays, or variables that are not those of `build`.
         """
-        variables = list(self._places) if trainable_variables is None else list(trainable_variables)
+        variables = list(self._slots) if trainable_variables is None else list(trainable_variables)
         for variable, value in zip(variables, self.updated(grads, variables), strict=True):
             variable._value = value
 
@@ -153,31 +152,18 @@ class Optimizer(Declared):
         if not len(variables):
             return []
         grads = self._clipped([np.asarray(gradient) for gradient in grads])
-        rates = (self.current_learning_rate, self.weight_decay or 0.0)
+        rate = self.current_learning_rate
         factors: dict[Any, tuple[float, ...]] = {}
-        names = self.slot_names()
-        found = []
+        updates = []
         for gradient, variable in zip(grads, variables, strict=True):
-            place = self._places[variable]
-            slots = tuple(None if name is None else self._slots[name][place] for name in names)
             weights = widened(variable.value)
             if weights.dtype not in factors:
-                factors[weights.dtype] = self.factors(weights.dtype.type(rates[0]))
-            value = updated_weights(
-                self.rule,
-                weights,
-                np.ascontiguousarray(gradient, weights.dtype).reshape(weights.shape),
-                slots,
-                rates,
-                factors[weights.dtype],
-            )
-            if variable.constraint is not None:
-                value = variable.constraint(value)
-            value = np.ascontiguousarray(value, variable.value.dtype).reshape(weights.shape)
-            value.flags.writeable = False
-            found.append(value)
+                factors[weights.dtype] = self.factors(weights.dtype.type(rate))
+            slopes = np.ascontiguousarray(gradient, weights.dtype).reshape(weights.shape)
+            updates.append((weights, slopes, self._slots[variable], factors[weights.dtype]))
+        values = updated_weights(self.rule, updates, (rate, self.weight_decay or 0.0))
         self.iterations += 1
-        return found
+        return [_kept(value, variable) for value, variable in zip(values, variables, strict=True)]
 
     def _check_known(self, grads: Sequence[Any], variables: Sequence[Variable]) -> None:
         if len(grads) != len(variables):
@@ -186,7 +172,7 @@ class Optimizer(Declared):
                 f"{len(variables)} variables"
             )
         for variable in variables:
-            if variable not in self._places:
+            if variable not in self._slots:
                 raise ValidationError(
                     f"Unknown variable: {variable.path}. The optimizer was built for other "
                     f"variables; use a new optimizer, or compile the model again"
@@ -215,11 +201,8 @@ class Optimizer(Declared):
         found: dict[str, NDArray[Any]] = {"iteration": np.array(self.iterations, np.int64)}
         if not isinstance(self.learning_rate, LearningRateSchedule):
             found["learning_rate"] = np.array(self.learning_rate, np.float64)
-        for group in self._groups():
-            for variable, place in self._places.items():
-                for name in group:
-                    slot = self._slots[name][place]
-                    found[f"{variable.path.replace('/', '_')}_{name}"] = slot.copy()
+        for variable, name, slot in self._named_slots():
+            found[f"{variable.path.replace('/', '_')}_{name}"] = slot.copy()
         return found
 
     def set_state(self, values: Sequence[Any]) -> None:
@@ -245,11 +228,16 @@ class Optimizer(Declared):
         self.iterations = int(given.pop("iteration"))
         if "learning_rate" in given:
             self.learning_rate = float(given.pop("learning_rate"))
-        rest = iter(given.values())
+        for (_, _, slot), value in zip(self._named_slots(), given.values(), strict=True):
+            slot[...] = value
+
+    def _named_slots(self) -> Iterator[tuple[Variable, str, NDArray[Any]]]:
+        """Give the slots in Keras's order."""
         for group in self._groups():
-            for place in self._places.values():
-                for name in group:
-                    self._slots[name][place][...] = next(rest)
+            for variable, slots in self._slots.items():
+                for name, slot in zip(self.slot_names(), slots, strict=True):
+                    if name in group and name is not None and slot is not None:
+                        yield variable, name, slot
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Put the state into `store` under "0", "1", ..., as Keras does."""
@@ -262,6 +250,15 @@ class Optimizer(Declared):
     def _groups(self) -> list[tuple[str, ...]]:
         """Return the slots' names such that those of one group stand together by variable."""
         return [(name,) for name in self.slot_names() if name is not None]
+
+
+def _kept(value: NDArray[Any], variable: Variable) -> NDArray[Any]:
+    """Return the new value as `variable` keeps it: within its constraint, rounded, read-only."""
+    if variable.constraint is not None:
+        value = variable.constraint(value)
+    value = np.ascontiguousarray(value, variable.value.dtype).reshape(variable.shape)
+    value.flags.writeable = False
+    return value
 
 
 def _zeros_like(variable: Variable) -> NDArray[Any]:
