@@ -8,6 +8,7 @@ from typing import Any
 import isas
 import numpy as np
 import pytest
+import reference
 from cases import DTYPES, FORMATS, varied
 from convolution_cases import LAYERS, Layer, random_layers
 from guarded import guarded
@@ -187,6 +188,37 @@ def test_depthwise_channels_do_not_touch_each_other(
         others = np.delete(found, 20, axis)
         assert np.isfinite(others).all()
         assert not np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("place", ["x", "first g", "last g", "first tap", "last tap"])
+@pytest.mark.parametrize(("stride", "dilation"), [(1, 1), (2, 1), (1, 3)])
+@pytest.mark.parametrize("padding", ["same", "causal"])
+def test_padding_is_never_multiplied(
+    padding: str, stride: int, dilation: int, place: str, layer: str, channels_first: bool
+) -> None:
+    geometry = {"stride": stride, "dilation": dilation, "padding": padding}
+    base = Layer(layer, channels_first=channels_first, **geometry)
+    for case in varied(base, steps=(3, 21), taps=(3, 15)):
+        x, weights = case.data()
+        g = case.output_gradient()
+        arrays: dict[str, tuple[NDArray[Any], Any]] = {
+            "x": (x, (1, 0, 2)),
+            "first g": (g, (1, 0, 2)),
+            "last g": (g, (1, -1, 2)),
+            "first tap": (weights[0], (0, 1, 0)),
+            "last tap": (weights[0], (-1, 1, 0)),
+        }
+        array, index = arrays[place]
+        array[index] = np.inf
+        found = case.run_gradient(x, weights, g)
+        with np.errstate(invalid="ignore"):
+            exact, _ = getattr(reference, f"{layer}_gradients")(x, weights[0], g, **case.windows)
+        for of, ours, theirs in zip(case.GRADIENTS, found, exact, strict=True):
+            np.testing.assert_array_equal(np.isnan(ours), np.isnan(theirs), of)
+            np.testing.assert_array_equal(np.isposinf(ours), np.isposinf(theirs), of)
+            np.testing.assert_array_equal(np.isneginf(ours), np.isneginf(theirs), of)
 
 
 @pytest.mark.parametrize("layer", LAYERS)

@@ -46,7 +46,33 @@ class ConvolutionGradient:
         if relu_output is not None:
             g = activate_gradient(np.ascontiguousarray(relu_output), g, "relu", PLAIN_RELU)
         by_kernel, by_bias = self._plan.weight_gradients(x, g)
+        if not np.isfinite(by_bias).all():  # nor is g
+            self._leave_out_padding(x, g, by_kernel)
         return self._by_input(x, g) if input_gradient else None, by_kernel, by_bias
+
+    def _leave_out_padding(self, x: Array, g: Array, by_kernel: Array) -> None:
+        """Put right what is not finite: the core's products hold those of g and the padding.
+
+        A tap is computed once more as a convolution of its own, over the steps within x alone.
+        """
+        from sepconv.core import ConvolutionPlan
+
+        plan, along = self._plan, (slice(None),) * self._time_axis
+        steps, out_steps = x.shape[self._time_axis], g.shape[self._time_axis]
+        alone = ConvolutionPlan(
+            self._kernel[:1], None, padding="same", channels_first=plan.channels_first
+        )
+        for tap, found in enumerate(by_kernel):
+            first = tap * plan.dilation_rate - plan.padding_left(steps)  # step of x
+            begin = max(-(first // plan.strides), 0)
+            end = max(min(-((first - steps) // plan.strides), out_steps), begin)
+            wrong = ~np.isfinite(found)
+            if end - begin == out_steps or not wrong.any():
+                continue
+            read = slice(first + begin * plan.strides, None, plan.strides)
+            inside = np.ascontiguousarray(x[(*along, read)][(*along, slice(end - begin))])
+            g_inside = np.ascontiguousarray(g[(*along, slice(begin, end))])
+            found[wrong] = alone.weight_gradients(inside, g_inside)[0][0][wrong]
 
     def _by_input(self, x: Array, g: Array) -> Array:
         steps, stride = x.shape[self._time_axis], self._plan.strides
