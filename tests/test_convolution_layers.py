@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
 from keras_oracle import keras
@@ -176,6 +177,30 @@ def test_threads_do_not_change_a_bit_of_gradients(make: Any) -> None:
     finally:
         sepconv.set_num_threads(before)
     assert len(found) == 1
+
+
+@pytest.mark.parametrize("name", ["SeparableConv1D", "DepthwiseConv1D", "Conv1D", "Dense"])
+def test_nan_is_not_above_the_threshold_of_relu_as_in_keras(name: str) -> None:
+    config = {"activation": "relu"} | {
+        "SeparableConv1D": {"filters": 2, "kernel_size": 1},
+        "DepthwiseConv1D": {"kernel_size": 1},
+        "Conv1D": {"filters": 2, "kernel_size": 1},
+        "Dense": {"units": 2},
+    }[name]
+    x = np.ones((1, 4, 2), np.float32)
+    x[0, 1] = np.nan
+    ours, theirs = (getattr(of.layers, name)(**config) for of in (sepconv, keras))
+    ours.build(x.shape)
+    theirs.build(x.shape)
+    weights = [np.abs(weight) for weight in ours.get_weights()]  # y is above 0 but where it is NaN
+    ours.set_weights(weights)
+    y, pullback = ours.vjp(x, training=True)
+    dx, gradients = pullback(np.ones_like(y))
+    _, pull = jax.vjp(lambda x, w: theirs.stateless_call(w, [], x)[0], x, weights)
+    expected_dx, expected = pull(np.ones_like(y))
+    assert np.isfinite(dx).all()
+    np.testing.assert_allclose(dx, expected_dx, rtol=10 * UNIT)
+    np.testing.assert_allclose(gradients[ours.bias], expected[-1], rtol=10 * UNIT)
 
 
 @pytest.mark.parametrize("make", [

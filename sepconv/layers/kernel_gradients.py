@@ -43,12 +43,16 @@ class ConvolutionGradient:
 
         x = np.ascontiguousarray(x)
         g = np.ascontiguousarray(g)
+        by_y = g
         if relu_output is not None:
-            g = activate_gradient(np.ascontiguousarray(relu_output), g, "relu", PLAIN_RELU)
-        by_kernel, by_bias = self._plan.weight_gradients(x, g)
-        if not np.isfinite(by_bias).all():  # nor is g
-            self._leave_out_padding(x, g, by_kernel)
-        return self._by_input(x, g) if input_gradient else None, by_kernel, by_bias
+            by_y = activate_gradient(np.ascontiguousarray(relu_output), g, "relu", PLAIN_RELU)
+        by_kernel, by_bias = self._plan.weight_gradients(x, by_y)
+        if not np.isfinite(by_bias).all():  # nor is g, or the output
+            if relu_output is not None:  # of which a NaN is not above 0, as in Keras
+                by_y = np.where(relu_output > 0, g, g.dtype.type(0))
+                by_kernel, by_bias = self._plan.weight_gradients(x, by_y)
+            self._leave_out_padding(x, by_y, by_kernel)
+        return self._by_input(x, by_y) if input_gradient else None, by_kernel, by_bias
 
     def _leave_out_padding(self, x: Array, g: Array, by_kernel: Array) -> None:
         """Put right what is not finite: the core's products hold those of g and the padding.
