@@ -12,7 +12,7 @@ from sepconv.layers.convolutional import Convolution
 from sepconv.layers.core_layer import CoreLayer
 from sepconv.onnx.activations import activated
 from sepconv.onnx.converters import Made, converter
-from sepconv.onnx.graph import Graph, Value
+from sepconv.onnx.graph import Graph, Term, Value
 
 Array = NDArray[Any]
 
@@ -96,19 +96,28 @@ def padding(steps: int | None, span: int, stride: int, mode: str) -> dict[str, A
 
 
 def padded(graph: Graph, x_nct: str, span: int, stride: int, fill: str) -> str:
-    """Return the name of an input of open length with the padding of "same".
+    """Return the name of an input of open length with the padding of "same"."""
+    return graph.op("Pad", x_nct, open_pads(graph, x_nct, span, stride), fill)
+
+
+def open_pads(graph: Graph, x_nct: str, span: int, stride: int) -> str:
+    """Return the name of the sizes of that padding.
 
     Of windows that do not overlap, the last has (steps - 1) mod stride + 1 steps. For these ONNX
     Runtime counts a negative number of steps to pad.
     """
-    steps = graph.op("Shape", x_nct, start=2, end=3)
-    rest = graph.op("Mod", graph.op("Sub", steps, graph.ints(1)), graph.ints(stride))
-    total = graph.op("Max", graph.op("Sub", graph.ints(span - 1), rest), graph.ints(0))
-    left = graph.op("Div", total, graph.ints(2))
+    steps = Term(graph, graph.op("Shape", x_nct, start=2, end=3), "int64")
+    left, right = shares(steps, span, stride)
     # Of all axes: ONNX Runtime 1.31 forgets Pad's `axes` when it moves a Transpose past it.
     none = graph.ints(0, 0)
-    pads = graph.op("Concat", none, left, none, graph.op("Sub", total, left), axis=0)
-    return graph.op("Pad", x_nct, pads, fill)
+    return graph.op("Concat", none, left.name, none, right.name, axis=0)
+
+
+def shares(steps: Any, span: int, stride: int) -> tuple[Any, Any]:
+    """Return how many steps "same" adds before and behind, computed from those there are."""
+    total = (span - 1 - (steps - 1) % stride).max(0)
+    left = total // 2
+    return left, total - left
 
 
 def _finished(graph: Graph, layer: Convolution, x: Value, y: str) -> Made:

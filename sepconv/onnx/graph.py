@@ -126,7 +126,7 @@ def place(axis: int, rank: int, swapped: bool) -> int:
 
 
 class Term:
-    """A tensor of floats in a formula: `(x + 1) * 0.5` adds nodes to the graph."""
+    """A tensor in a formula: `(x + 1) * 0.5` adds nodes to the graph."""
 
     def __init__(self, graph: Graph, name: str, dtype: str) -> None:
         self.graph = graph
@@ -158,11 +158,24 @@ class Term:
     def __sub__(self, other: Term | float) -> Term:
         return self.op("Sub", other)
 
+    def __rsub__(self, other: float) -> Term:
+        return self.number(other) - self
+
     def __mul__(self, other: Term | float) -> Term:
         return self.op("Mul", other)
 
     def __truediv__(self, other: Term | float) -> Term:
         return self.op("Div", other)
+
+    def __floordiv__(self, other: int) -> Term:
+        return self.op("Div", other)  # which is whole for whole numbers of at least 0
+
+    def __mod__(self, other: int) -> Term:
+        return self.op("Mod", other)
+
+    def max(self, other: float) -> Term:
+        """Return the larger of this and another."""
+        return self.op("Max", other)
 
     def __neg__(self) -> Term:
         return self.op("Neg")

@@ -10,7 +10,7 @@ import numpy as np
 from sepconv import layers
 from sepconv.layers.pooling import _GlobalPooling, _Pooling
 from sepconv.onnx.converters import Made, converter
-from sepconv.onnx.convolutions import padded, padding
+from sepconv.onnx.convolutions import open_pads, padded, padding
 from sepconv.onnx.graph import SWAP, Graph, Value, place
 
 END = np.iinfo(np.int64).max  # of an axis, whatever its size
@@ -37,12 +37,9 @@ def _average_pooling(graph: Graph, layer: layers.AveragePooling1D, x: Value) -> 
         return graph.op("AveragePool", name, **_windows(layer), **pads), swapped
     zero, one = (graph.constant(np.array(number, x.dtype), "number") for number in (0, 1))
     ones = graph.op("Expand", one, graph.op("Shape", name))
+    open_ones = open_pads(graph, name, layer.pool_size[0], layer.strides[0])
     means, shares = (
-        graph.op(
-            "AveragePool",
-            padded(graph, values, layer.pool_size[0], layer.strides[0], zero),
-            **_windows(layer),
-        )
+        graph.op("AveragePool", graph.op("Pad", values, open_ones, zero), **_windows(layer))
         for values in (name, ones)
     )
     return graph.op("Div", means, shares), swapped
