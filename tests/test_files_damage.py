@@ -20,7 +20,8 @@ from keras_files import separable, stack, with_values
 
 import sepconv
 from sepconv import Input, SeparableConv1D, Sequential
-from sepconv.errors import SepconvError, WeightsError
+from sepconv.errors import SepconvError, ValidationError, WeightsError
+from sepconv.onnx import from_onnx, to_onnx
 
 MODELS = [".keras", ".safetensors"]
 FORMATS = [".npz", ".weights.h5", *MODELS]
@@ -190,3 +191,57 @@ def test_many_flipped_bits_in_a_file_of_keras_are_noticed_or_stay_alone(
     name: str, tmp_path: Path
 ) -> None:
     assert_one_byte_at_most_is_off(name, FLIPS, 5, tmp_path / name)
+
+
+# --- ONNX ----------------------------------------------------------------------------------------
+
+
+@functools.cache
+def graph() -> bytes:
+    x = Input((None, 6), name="x")
+    h = SeparableConv1D(4, 3, strides=4, padding="same", activation="gelu")(x)
+    h = sepconv.LayerNormalization()(sepconv.BatchNormalization()(h))
+    y = sepconv.Dense(3, activation="softmax")(sepconv.GlobalAveragePooling1D()(h))
+    return to_onnx(sepconv.Functional(x, y)).SerializeToString()
+
+
+def assert_refused_or_computes(data: bytes) -> None:
+    """No checksum is in the file: a flipped weight is another weight, and a name another name."""
+    try:
+        network: Any = from_onnx(data)
+    except (ValidationError, WeightsError):
+        return
+    # Steps that are padded or repeated may be many, as the file says: no array is made of them.
+    shape = tuple(size or 2 for size in network.input_shape)
+    network.compute_output_shape(shape)
+
+
+def test_cut_graph_is_refused(tmp_path: Path) -> None:
+    raw = graph()
+    path = tmp_path / "m.onnx"
+    for length in {*range(0, len(raw), 1 + len(raw) // 300), *range(len(raw) - 40, len(raw))}:
+        path.write_bytes(raw[:length])
+        with pytest.raises(WeightsError):
+            sepconv.load(path)
+
+
+@pytest.mark.parametrize(
+    ("count", "seed"), [(300, 5), pytest.param(FLIPS, 6, marks=pytest.mark.fuzz)]
+)
+def test_flipped_bits_of_a_graph_are_refused_or_another_graph(count: int, seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(count):
+        data = bytearray(graph())
+        at = rng.randrange(8 * len(data))
+        data[at // 8] ^= 1 << at % 8
+        assert_refused_or_computes(bytes(data))
+
+
+def test_overwritten_bytes_of_a_graph_are_refused_or_another_graph() -> None:
+    rng = random.Random(7)
+    for _ in range(200):
+        data = bytearray(graph())
+        for _ in range(rng.randrange(1, 5)):
+            at, size = rng.randrange(len(data)), rng.choice([1, 2, 4, 8])
+            data[at : at + size] = rng.choice([b"\xff", b"\0", rng.randbytes(1)]) * size
+        assert_refused_or_computes(bytes(data))

@@ -16,16 +16,15 @@ from sepconv.config import opening, rendering
 from sepconv.layers import Layer
 from sepconv.weights import OF_MODELS, OF_WEIGHTS
 
-ONNX = ".onnx"
 CONFIGS = (".yaml", ".yml", ".json")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read the model, write it in the format that the new name ends with, and read it again."""
     source, target = arguments.source, arguments.target
-    if not target.endswith((*CONFIGS, *OF_MODELS, *OF_WEIGHTS, ONNX)):
+    if not target.endswith((*CONFIGS, *OF_MODELS, *OF_WEIGHTS, saving.ONNX)):
         raise CommandError(
-            f"{target}: a model ends with {', '.join(OF_MODELS)} or {ONNX}, a config with "
+            f"{target}: a model ends with {', '.join(OF_MODELS)} or {saving.ONNX}, a config with "
             f"{', '.join(CONFIGS)}, weights with {', '.join(OF_WEIGHTS)}"
         )
     shape = files.shape(arguments.input_shape) if arguments.input_shape else None
@@ -54,7 +53,7 @@ def _check(layer: Layer, source: str, has_weights: bool) -> None:
 def _write(layer: Layer, target: str, example: str | None) -> None:
     if target.endswith(CONFIGS):
         config.dump(layer, target)
-    elif target.endswith(ONNX):
+    elif target.endswith(saving.ONNX):
         from sepconv.onnx import export
 
         export(layer, target)

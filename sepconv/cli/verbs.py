@@ -124,7 +124,9 @@ def _import(parser: argparse.ArgumentParser) -> None:
 
 def _convert(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "source", metavar="IN", help=".keras, .safetensors, Keras 2's .h5, or a YAML or JSON config"
+        "source",
+        metavar="IN",
+        help=".keras, .safetensors, Keras 2's .h5, .onnx, or a YAML or JSON config",
     )
     parser.add_argument(
         "target",

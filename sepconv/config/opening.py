@@ -27,7 +27,7 @@ def load(
 
     Arguments:
         path: a config, JSON when it ends with `.json`, else YAML; or a whole model with weights:
-            `.keras`, `.safetensors`, or an `.h5` of Keras 2.
+            `.keras`, `.safetensors`, an `.h5` of Keras 2, or an `.onnx`.
         weights: of a file to set the weights from, whatever `path` holds of them: `.npz`,
             `.safetensors`, `.weights.h5`, `.keras` or `.h5`.
         overrides: `path=value` each, above what the file says, as in `layers.0.filters=8`.
@@ -37,7 +37,10 @@ def load(
     Raises:
         ValidationError: there are weights, and nothing tells the input shape.
         ConfigError: the config is refused; the text and `findings` hold every reason.
+        ValidationError: an `.onnx` has operators that no layer stands for, or is to be changed
+            by `overrides` or run in a self-test.
         WeightsError: the weights are refused, or the self-test gives other values.
+        ImportError: an `.onnx` without the package `onnx`.
         OSError: a file cannot be read.
 
     >>> load("configs/keyword_spotting.yaml", overrides=["name=kws"]).name
@@ -55,6 +58,8 @@ def opened(
 ) -> tuple[Layer, tuple[Note, ...]]:
     """Return what `load` does, and notes on what the file holds and the network has not."""
     name = fspath(path)
+    if name.endswith(saving.ONNX):
+        return _of_onnx(name, weights, overrides, verify), ()
     if not saving.is_model(name) and weights is None:
         layer, notes = _declared(name, overrides, input_shape)
     else:
@@ -69,6 +74,22 @@ def opened(
     if verify:
         saving.verify(layer, name)
     return layer, notes
+
+
+def _of_onnx(
+    name: str, weights: str | PathLike[str] | None, overrides: Sequence[str], verify: bool
+) -> Layer:
+    if overrides or verify:
+        raise ValidationError(
+            f"{name}: an ONNX file holds no {'config to change' if overrides else 'self-test'}; "
+            f"first `sepconv convert` it to .keras or .safetensors"
+        )
+    from sepconv.onnx import load as load_onnx
+
+    layer = load_onnx(name)
+    if weights is not None:
+        saving.load_weights(layer, weights)
+    return layer
 
 
 def _declared(

@@ -9,7 +9,10 @@ from sepconv.models.saving import save, verify
 from sepconv.saving.objects import deserialize, serialize
 from sepconv.weights import FORMATS, config, contents, is_bare, naming, replacing
 
+ONNX = ".onnx"  # a graph of operators, in which `sepconv.onnx` finds the layers
+
 __all__ = [
+    "ONNX",
     "config",
     "contents",
     "deserialize",
@@ -37,4 +40,4 @@ def load_weights(layer: Layer, path: str | PathLike[str]) -> None:
 
 def is_model(path: str) -> bool:
     """Tell whether a file's name is that of a whole model; some hold weights alone."""
-    return path.endswith(tuple(FORMATS))
+    return path.endswith((*FORMATS, ONNX))

@@ -1,0 +1,1 @@
+"""ONNX files as networks: the way back of what the modules above write."""
