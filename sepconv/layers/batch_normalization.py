@@ -14,7 +14,7 @@ from sepconv.layers.input_spec import InputSpec
 from sepconv.layers.moments import by_channel, moments
 from sepconv.layers.registry import registry
 from sepconv.layers.rules import Absent, Shape, Unsupported, standardize_shape
-from sepconv.rules import Flag, Integer, Number
+from sepconv.rules import Integer, Number
 
 Array = NDArray[Any]
 
@@ -61,12 +61,8 @@ class BatchNormalization(normalization.Normalising):
     epsilon: Argument[float, float] = argument(
         Float(minimum=0), default=1e-3, doc="Added to the variance, so that none is 0."
     )
-    center: Argument[bool, bool] = argument(
-        Flag(), default=True, doc="Whether the weight beta is added."
-    )
-    scale: Argument[bool, bool] = argument(
-        Flag(), default=True, doc="Whether the result is multiplied by the weight gamma."
-    )
+    center: Argument[bool, bool] = normalization.center()
+    scale: Argument[bool, bool] = normalization.scale()
     beta_initializer: Argument[Any, Any] = normalization.first("beta", "zeros")
     gamma_initializer: Argument[Any, Any] = normalization.first("gamma", "ones")
     moving_mean_initializer: Argument[Any, Any] = normalization.first("the moving mean", "zeros")

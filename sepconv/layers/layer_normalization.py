@@ -16,7 +16,7 @@ from sepconv.layers.gradients import Gradients, Pull
 from sepconv.layers.moments import blocks
 from sepconv.layers.registry import registry
 from sepconv.layers.rules import Shape, Unsupported, standardize_shape
-from sepconv.rules import Flag, Integer, ListOf, Number
+from sepconv.rules import Integer, ListOf, Number
 
 Array = NDArray[Any]
 
@@ -45,12 +45,8 @@ class LayerNormalization(normalization.Normalising):
     epsilon: Argument[float, float] = argument(
         Number(minimum=0), default=1e-3, doc="Added to the variance, so that none is 0."
     )
-    center: Argument[bool, bool] = argument(
-        Flag(), default=True, doc="Whether the weight beta is added."
-    )
-    scale: Argument[bool, bool] = argument(
-        Flag(), default=True, doc="Whether the result is multiplied by the weight gamma."
-    )
+    center: Argument[bool, bool] = normalization.center()
+    scale: Argument[bool, bool] = normalization.scale()
     beta_initializer: Argument[Any, Any] = normalization.first("beta", "zeros")
     gamma_initializer: Argument[Any, Any] = normalization.first("gamma", "ones")
     beta_regularizer: Argument[Any, Any] = normalization.penalty("beta")

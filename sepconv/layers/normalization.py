@@ -14,9 +14,19 @@ from sepconv.errors import ValidationError
 from sepconv.layers.base import Layer
 from sepconv.layers.gradients import Gradients
 from sepconv.layers.rules import ObjectOrElse, Shape
-from sepconv.rules import ObjectOf
+from sepconv.rules import Flag, ObjectOf
 
 Array = NDArray[Any]
+
+
+def center() -> Any:
+    return argument(Flag(), default=True, doc="Whether the weight beta is added.")
+
+
+def scale() -> Any:
+    return argument(
+        Flag(), default=True, doc="Whether the result is multiplied by the weight gamma."
+    )
 
 
 def first(weight: str, default: str) -> Any:
