@@ -57,8 +57,7 @@ def _as_one(row: list[Step], steps: Sequence[Step], outputs: Sequence[int]) -> l
     inside = {step.target for step in row}
     others = [step for step in steps if step not in row]
     wanted = {*outputs, *(slot for step in others for slot in flat(step.source))}
-    sources = list(dict.fromkeys(slot for step in row for slot in flat(step.source)))
-    sources = [slot for slot in sources if slot not in inside]
+    sources = sorted({slot for step in row for slot in flat(step.source)} - inside)
     targets = [step.target for step in row if step.target in wanted]
     if len(row) < 2 or not targets:
         return row
@@ -93,6 +92,10 @@ class Chained:
             if outputs is not None:
                 return outputs
         return self._one_by_one(arrays)
+
+    def is_all_of(self, inputs: list[int], outputs: list[int]) -> bool:
+        """Tell whether nothing is left of a network with these slots."""
+        return self.sources == inputs and self.targets == outputs
 
     def _one_by_one(self, arrays: list[Any]) -> list[Any]:
         """Return the outputs by the layers' own calls, which say why an input does not suit."""

@@ -64,6 +64,7 @@ class Functional(Network):
         self._graph = graph
         self._run = graph.program()
         self._ends = flat(graph.inputs)
+        self._converts = [_layer(tensor).convert for tensor in self._ends]
         self._given = graph.outputs[0] if _is_list_of_one(graph.outputs) else graph.outputs
 
     @property
@@ -88,20 +89,25 @@ class Functional(Network):
         return arranged(inputs, self._graph.inputs, self.name)
 
     def _joined(self, outputs: list[Any]) -> Any:
-        return packed(self._given, outputs)
+        return outputs[0] if type(self._given) is SymbolicTensor else packed(self._given, outputs)
 
     def convert(self, inputs: Any) -> Any:
         """Return `inputs` as arrays of the Inputs' dtypes and ranks, in their structure."""
-        form = self._graph.inputs
-        arrays = []
-        for given, tensor in zip(flat(self._arranged(inputs)), self._ends, strict=True):
-            if given is None:
-                raise ValidationError(
-                    f"The input '{_layer(tensor).name}' is not optional, but None was passed. "
-                    f"Please provide a valid tensor."
-                )
-            arrays.append(fitting_rank(_layer(tensor).convert(given), tensor, form))
+        form, given = self._graph.inputs, self._arranged(inputs)
+        if type(form) is SymbolicTensor:
+            return self._converted(given, 0)
+        arrays = [self._converted(one, number) for number, one in enumerate(flat(given))]
         return packed(form, arrays)
+
+    def _converted(self, given: Any, number: int) -> Any:
+        if given is None:
+            name = _layer(self._ends[number]).name
+            raise ValidationError(
+                f"The input '{name}' is not optional, but None was passed. "
+                f"Please provide a valid tensor."
+            )
+        array = self._converts[number](given)
+        return fitting_rank(array, self._ends[number], self._graph.inputs)
 
     def _prepare(self, inputs: Any) -> None:
         check_shapes(flat(inputs), self._ends, self.name)
@@ -154,7 +160,7 @@ class Functional(Network):
 
     def __getstate__(self) -> dict[str, Any]:
         state = super().__getstate__()
-        for derived in ("_graph", "_run", "_ends", "_given"):
+        for derived in ("_graph", "_run", "_ends", "_converts", "_given"):
             del state[derived]
         return {**state, "_wiring": wiring.to_config(self._graph)}
 

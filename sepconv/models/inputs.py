@@ -22,6 +22,8 @@ def arranged(inputs: Any, form: Any, network: str) -> Any:
     Raises:
         ValidationError: a value is missing, or one too many.
     """
+    if type(inputs) is np.ndarray and type(form) is SymbolicTensor:
+        return inputs
     if isinstance(inputs, dict):
         return _from_dict(inputs, form, network)
     if isinstance(form, SymbolicTensor):

@@ -16,7 +16,7 @@ from sepconv.layers import losses
 from sepconv.layers.base import Layer
 from sepconv.layers.gradients import Gradients, Pull, Pullback, add_gradients
 from sepconv.layers.structure import flat, mapped, packed
-from sepconv.models.chaining import chained
+from sepconv.models.chaining import Chained, chained
 from sepconv.models.fusion import fused
 
 
@@ -74,7 +74,12 @@ class Program:
     def run(self, arrays: Iterable[Any], training: bool | None) -> list[Any]:
         """Return the outputs for arrays; `training=None` leaves it to what each call was given."""
         steps = self._chained.get(training)
-        return self.through(arrays, self.quickest(training) if steps is None else steps, called)
+        if steps is None:
+            steps = self.quickest(training)
+        first = steps[0].run if steps else None
+        if type(first) is Chained and first.is_all_of(self.inputs, self.outputs):
+            return first(list(arrays))
+        return self.through(arrays, steps, called)
 
     def folded(self, training: bool | None) -> list[Step]:
         """Return the steps for calls on arrays, with layers folded together in inference."""
