@@ -1,216 +1,110 @@
-"""Networks of real Keras that tests save, load and compare: each is made anew by a function."""
+"""What holds of every network of Keras when it is saved and loaded: values, weights, configs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from keras_networks import NETWORKS, separable, stack
 from keras_oracle import keras
 from numpy.typing import NDArray
 
-L = keras.layers
-SHAPE = (20, 6)
+import sepconv
+
+__all__ = ["separable", "stack"]
+
+EPSILON = {"float64": 2.0**-52, "bfloat16": 2.0**-7, "float16": 2.0**-10}
 
 
-def separable(filters: int = 5, kernel_size: int = 3, **arguments: Any) -> Any:
-    return L.SeparableConv1D(filters, kernel_size, **arguments)
+def roundings(name: str) -> float:
+    """Return how far two right results may be apart, by the largest value.
+
+    A sum of n terms is off by n roundings of the sum of their sizes; each layer here sums fewer
+    than 40 terms, the largest output stands for those sizes. 16-bit layers round their outputs:
+    one rounding more or less a layer.
+    """
+    for dtype, epsilon in EPSILON.items():
+        if dtype in name:
+            return 64 * epsilon if dtype == "float64" else 4 * epsilon
+    return 64 * 2.0**-23
 
 
-def stack(*layers: Any, shape: Sequence[int | None] = SHAPE, **arguments: Any) -> Any:
-    return keras.Sequential([L.Input(shape), *layers], **arguments)
+def assert_close(found: list[Any], expected: list[Any], name: str = "") -> None:
+    assert len(found) == len(expected)
+    for y, like in zip(found, expected, strict=True):
+        assert y.shape == like.shape
+        assert np.abs(y - like).max() <= roundings(name) * np.abs(like).max()
 
 
-POLICIES = ("float16", "bfloat16", "float64", "mixed_float16", "mixed_bfloat16")
-NETWORKS: dict[str, Callable[[], Any]] = {
-    "one": lambda: stack(separable()),
-    "named": lambda: stack(separable(name="front"), separable(name="back"), name="kws"),
-    "counted": lambda: stack(*[separable(4) for _ in range(12)], shape=(40, 4)),
-    "nested": lambda: stack(
-        separable(), keras.Sequential([separable(), separable(4)], name="inner"), separable()
-    ),
-    "deep": lambda: stack(keras.Sequential([keras.Sequential([separable()]), separable()])),
-    "channels_first": lambda: stack(
-        separable(data_format="channels_first"),
-        separable(data_format="channels_first", strides=2),
-        shape=(6, 20),
-    ),
-    "strides": lambda: stack(separable(strides=2, padding="same"), separable(dilation_rate=3)),
-    "multiplier": lambda: stack(separable(depth_multiplier=3, use_bias=False), separable()),
-    "any_length": lambda: stack(separable(), shape=(None, 6)),
-    "activations": lambda: stack(
-        *[separable(activation=name, padding="same") for name in ("relu", "gelu", "softmax")],
-        separable(activation=keras.activations.leaky_relu),
-    ),
-    "regularised": lambda: stack(
-        separable(
-            depthwise_regularizer="l2",
-            pointwise_regularizer=keras.regularizers.L1L2(0.1, 0.2),
-            activity_regularizer=keras.regularizers.L1(0.3),
-        )
-    ),
-    "constrained": lambda: stack(
-        separable(
-            depthwise_constraint=keras.constraints.MaxNorm(3, axis=1),
-            pointwise_constraint="unit_norm",
-            bias_constraint="non_neg",
-        )
-    ),
-    "initialized": lambda: stack(
-        separable(
-            depthwise_initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "uniform", 3),
-            bias_initializer=keras.initializers.Constant(2.0),
-        )
-    ),
-    "frozen": lambda: stack(separable(trainable=False), separable()),
-    "same_objects": lambda: (
-        lambda made, kept: stack(
-            separable(depthwise_initializer=made, depthwise_constraint=kept),
-            separable(pointwise_initializer=made, bias_constraint=kept),
-        )
-    )(keras.initializers.HeNormal(1), keras.constraints.NonNeg()),
-    **{
-        policy: lambda policy=policy: stack(  # type: ignore[misc]
-            separable(dtype=policy, activation="relu"), separable(dtype=policy)
-        )
-        for policy in POLICIES
-    },
-}
+def plain(config: Any) -> Any:
+    """Return a config as a file holds it."""
+    return json.loads(json.dumps(config))
 
 
-def _graph(make: Callable[..., Any], *shapes: Sequence[int | None], **arguments: Any) -> Any:
-    """Return the network of what `make` does with inputs of these shapes."""
-    inputs = [keras.Input(shape) for shape in shapes or [SHAPE]]
-    return keras.Model(inputs if shapes[1:] else inputs[0], make(*inputs), **arguments)
+def differences(one: Any, other: Any, place: str = "") -> list[str]:
+    """Return the places where two configs differ, with both values."""
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return [told for k in one for told in differences(one[k], other[k], f"{place}.{k}")]
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        return [told for i, (a, b) in pairs for told in differences(a, b, f"{place}[{i}]")]
+    return [] if one == other else [f"{place}: {one} | {other}"]
 
 
-def _two_ways(x: Any) -> Any:
-    return L.Add()([separable(padding="same")(x), separable(padding="same")(x)])
+def assert_same_weights(one: Any, other: Any) -> None:
+    for weight, like in zip(one.get_weights(), other.get_weights(), strict=True):
+        assert (weight.dtype, weight.shape) == (like.dtype, like.shape)
+        assert weight.tobytes() == like.tobytes()
 
 
-def _residual(x: Any) -> Any:
-    """Layers of one class whose order in the config is not that of their calls."""
-    h = separable(6, padding="same", activation="relu")(x)
-    for _ in range(3):
-        h = L.Add()([h, separable(6, padding="same", activation="relu")(h)])
-    return separable(2)(h)
+@functools.cache
+def made(name: str) -> tuple[Any, Any, Any]:
+    """Return a network of Keras, inputs and its outputs for them."""
+    model = with_values(NETWORKS[name]())
+    inputs = example(model)
+    return model, inputs, outputs(model, inputs)
 
 
-def _shared(x: Any) -> Any:
-    twice = separable(6, padding="same")
-    return [twice(twice(x)), separable(3)(twice(x))]
+def assert_model_goes_here_and_back(name: str, folder: Path) -> None:
+    """A model of Keras gives its values here, and what is saved here is that model there."""
+    theirs, inputs, expected = made(name)
+    theirs.save(folder / "theirs.keras")
+    ours = sepconv.load(folder / "theirs.keras")
+    assert_close(outputs(ours, inputs), expected, name)
+    assert [layer.name for layer in ours.layers] == [layer.name for layer in theirs.layers]
+    ours.save(folder / "ours.keras", example=inputs)
+    again = keras.models.load_model(folder / "ours.keras")
+    assert differences(plain(again.get_config()), plain(theirs.get_config())) == []
+    assert_same_weights(again, theirs)  # so the same values: config and weights are all there is
+    verified = sepconv.load(folder / "ours.keras", verify=True)
+    assert plain(verified.get_config()) == plain(ours.get_config())
 
 
-def _two_inputs(x: Any, y: Any) -> Any:
-    return L.Concatenate()([separable(3)(x), separable(3)(y)])
+def assert_weights_go_here_and_back(name: str, folder: Path) -> None:
+    """Weights go onto a network that is declared in JSON, and from it back into Keras's."""
+    theirs, inputs, expected = made(name)
+    theirs.save_weights(folder / "theirs.weights.h5")
+    (folder / "model.json").write_text(theirs.to_json())
+    ours = sepconv.load(folder / "model.json", weights=folder / "theirs.weights.h5")
+    assert_close(outputs(ours, inputs), expected, name)
+    ours.set_weights([2 * weight for weight in ours.get_weights()])
+    ours.save_weights(folder / "ours.weights.h5")
+    before = theirs.get_weights()
+    try:
+        theirs.load_weights(folder / "ours.weights.h5")
+        assert_same_weights(theirs, ours)
+    finally:
+        theirs.set_weights(before)
 
 
-def _nested(x: Any) -> Any:
-    inner = _graph(_residual, SHAPE, name="inner")
-    stacked = keras.Sequential([separable(6), separable(6, padding="same")], name="stacked")
-    return separable()(stacked(L.Concatenate()([inner(x), inner(x), separable(2)(x)])))
-
-
-def _towers(x: Any) -> Any:
-    """Many layers of one class and shape: a swapped pair would change the values."""
-    low = [separable(4, 3, padding="same")(x) for _ in range(3)]
-    high = [separable(4, 3, padding="same")(h) for h in reversed(low)]
-    return separable(4)(L.Add()([high[1], L.Multiply()([low[2], high[0]]), high[2]]))
-
-
-def _adapted() -> Any:
-    """A stack whose first layer has learned its numbers, and counts what it has seen."""
-    first = L.Normalization()
-    first.adapt(np.random.default_rng(5).normal(1.0, 2.0, (30, *SHAPE)).astype("float32"))
-    return stack(first, separable())
-
-
-def _called() -> Any:
-    """A stack that was built by a call: it has no Input of its own."""
-    model = keras.Sequential([separable(), separable()])
-    model(np.zeros((1, *SHAPE), "float32"))
-    return model
-
-
-NETWORKS.update(
-    {
-        "functional": lambda: _graph(_two_ways),
-        "residual": lambda: _graph(_residual, (None, 6)),
-        "shared": lambda: _graph(_shared),
-        "two_inputs": lambda: _graph(_two_inputs, SHAPE, SHAPE, name="both"),
-        "nested_functional": lambda: _graph(_nested),
-        "towers": lambda: _graph(_towers),
-        "functional_bfloat16": lambda: _graph(lambda x: separable(dtype="bfloat16")(x)),
-        "graph_in_stack": lambda: stack(_graph(_residual), separable()),
-        "activation_layers": lambda: stack(
-            separable(), L.Activation("gelu"), L.ReLU(6.0), L.PReLU(), L.LeakyReLU(0.1), L.ELU()
-        ),
-        "shared_axes": lambda: stack(separable(), L.PReLU(shared_axes=[1]), L.Softmax()),
-        "max_pooling": lambda: stack(separable(), L.MaxPooling1D(2), separable()),
-        "average_pooling": lambda: stack(
-            L.AveragePooling1D(3, 2, padding="same"), separable(), L.GlobalAveragePooling1D()
-        ),
-        "pooling_first": lambda: stack(
-            separable(data_format="channels_first"),
-            L.MaxPooling1D(2, data_format="channels_first"),
-            L.GlobalMaxPooling1D(data_format="channels_first", keepdims=True),
-            shape=(6, 20),
-        ),
-        "reshaping": lambda: stack(
-            L.ZeroPadding1D(2), separable(), L.Cropping1D((1, 2)), L.UpSampling1D(2),
-            L.Permute((2, 1)), L.Reshape((-1, 5)), separable(), L.Flatten(),
-        ),
-        "dense": lambda: stack(
-            separable(), L.GlobalAveragePooling1D(), L.Dense(7, activation="relu"),
-            L.Dense(3, use_bias=False, kernel_regularizer="l1"),
-        ),
-        "dense_over_time": lambda: stack(L.Dense(5, activation="softmax"), separable()),
-        "conv": lambda: stack(
-            L.Conv1D(4, 3, activation="relu"), L.Conv1D(6, 3, strides=2, padding="same"),
-            L.Conv1D(6, 3, dilation_rate=2, groups=2), L.Conv1D(2, 2, padding="causal"),
-        ),
-        "conv_first": lambda: stack(
-            L.Conv1D(4, 3, data_format="channels_first"),
-            L.DepthwiseConv1D(3, data_format="channels_first"), shape=(6, 20),
-        ),
-        "depthwise": lambda: stack(
-            L.DepthwiseConv1D(3, depth_multiplier=2, padding="same", activation="gelu"),
-            L.DepthwiseConv1D(2, strides=2, depthwise_constraint="non_neg", use_bias=False),
-        ),
-        "conv_bfloat16": lambda: stack(
-            L.Conv1D(4, 3, dtype="bfloat16"), L.Dense(3, dtype="bfloat16")
-        ),
-        "batch_norm": lambda: stack(separable(), L.BatchNormalization(), L.ReLU(), separable()),
-        "batch_norm_first": lambda: stack(
-            separable(data_format="channels_first"), L.BatchNormalization(1, scale=False),
-            L.BatchNormalization(axis=-2, center=False, epsilon=0.1), shape=(6, 20),
-        ),
-        "layer_norm": lambda: stack(
-            L.LayerNormalization(), separable(), L.LayerNormalization([1, 2], rms_scaling=False)
-        ),
-        "dropouts": lambda: stack(
-            L.Dropout(0.3, seed=3), separable(), L.SpatialDropout1D(0.2), separable()
-        ),
-        "text": lambda: stack(
-            L.Embedding(50, 6, embeddings_regularizer="l2"), separable(), L.GlobalMaxPooling1D(),
-            shape=(20,),
-        ),
-        "scaled": lambda: stack(L.Rescaling(0.5, 1.0), separable()),
-        "adapted": _adapted,
-        "normalized": lambda: stack(
-            L.Normalization(mean=[0.1 * i for i in range(6)], variance=[1.0 + i for i in range(6)]),
-            separable(),
-        ),
-        "batch_norm_mixed_float16": lambda: stack(
-            separable(dtype="mixed_float16"), L.BatchNormalization(dtype="mixed_float16")
-        ),
-        "subtracted": lambda: _graph(
-            lambda x, y: L.Average()([f()([x, y]) for f in (L.Subtract, L.Maximum, L.Minimum)]),
-            SHAPE, SHAPE,
-        ),
-        "called": _called,
-    }
-)  # fmt: skip
+def assert_legacy_model_gives_its_values(name: str, folder: Path) -> None:
+    """A whole model in one .h5, as Keras 2 stored it, gives its values here."""
+    theirs, inputs, expected = made(name)
+    theirs.save(folder / "theirs.h5")
+    assert_close(outputs(sepconv.load(folder / "theirs.h5"), inputs), expected, name)
 
 
 def with_values(model: Any, seed: int = 0) -> Any:

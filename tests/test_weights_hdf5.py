@@ -152,6 +152,24 @@ def test_what_keras_does_not_write_is_refused(fill: Callable[[Any], None], told:
         hdf5_reader.tree(by_libhdf5(fill))
 
 
+def test_dataset_that_stands_on_something_else_is_refused() -> None:
+    raw = by_libhdf5(lambda f: f.update(x=np.ones(3, "f4"), y=np.ones(3, "f4"))).getvalue()
+    held = hdf5_reader.tree(io.BytesIO(raw)).datasets
+    places = {
+        "the dataset 'x'": held["x"].offset + 4,
+        "one leaf": raw.index(b"SNOD") + 300,  # in the room for more entries
+        "one table": raw.index(b"TREE") + 400,
+        "names": raw.index(b"HEAP") + 40,
+        "one object": 100,  # the root's, behind the superblock
+        "one header": 120,
+        "the superblock": 40,
+    }
+    for what, place in places.items():
+        moved = raw.replace(held["y"].offset.to_bytes(8, "little"), place.to_bytes(8, "little"))
+        with pytest.raises(WeightsError, match=f"where {what} stands"):
+            hdf5_reader.tree(io.BytesIO(moved))
+
+
 @pytest.mark.parametrize("options", [{"libver": "latest"}, {"userblock_size": 512}])
 def test_other_versions_of_the_format_are_refused(options: dict[str, Any]) -> None:
     file = by_libhdf5(lambda f: f.__setitem__("x", np.ones(3)), **options)

@@ -80,6 +80,8 @@ class _Reader:
         self.file = file
         self.length = file.seek(0, 2)
         self.seen: set[int] = set()
+        self.spans: list[tuple[int, int, str]] = []  # of all that has a place: offset, size, what
+        self.leaf, self.fanout = 0, 0  # the most entries of a leaf and of a node of groups' trees
         self.objects = 0
         self.heaps: dict[int, dict[int, bytes]] = {}
 
@@ -91,13 +93,15 @@ class _Reader:
             raise WeightsError(
                 f"is of an HDF5 version that Keras does not write: superblock {head[8]}"
             )
+        self.spans.append((0, 96, "the superblock"))
+        self.leaf, self.fanout = (2 * half for half in struct.unpack_from("<HH", head, 16))
         base, _, end, driver = struct.unpack_from("<4Q", head, 24)
         if base != 0 or driver != UNDEFINED or end != self.length:
             raise WeightsError(f"declares {end} bytes from {base} on, the file holds {self.length}")
         found = Tree()
         (root,) = struct.unpack_from("<Q", head, 64)
         self.object(root, "", found, 0)
-        _refuse_overlaps(found)
+        self.refuse_overlaps()
         return found
 
     def at(self, offset: int, size: int) -> bytes:
@@ -110,16 +114,27 @@ class _Reader:
             raise WeightsError("became shorter while it was read")
         return data
 
-    def once(self, offset: int, what: str) -> None:
-        """Remember that `what` at `offset` is read; nothing is read twice."""
+    def once(self, offset: int, size: int, what: str) -> None:
+        """Remember that `what` stands at `offset`; nothing is read twice."""
         if offset in self.seen:
-            raise WeightsError(f"leads to one {what} on two ways, at byte {offset}")
+            raise WeightsError(f"leads to {what} on two ways, at byte {offset}")
         self.seen.add(offset)
+        self.spans.append((offset, size, what))
+
+    def refuse_overlaps(self) -> None:
+        """Raise WeightsError if anything stands where something else does."""
+        end, before = 0, ""
+        for offset, size, what in sorted(span for span in self.spans if span[1]):
+            if offset < end:
+                raise WeightsError(f"stores {what} at byte {offset}, where {before} stands")
+            end, before = offset + size, what
+        if end > self.length:
+            raise WeightsError(f"is cut: {before} ends at byte {end} of {self.length}")
 
     # --- groups and datasets -----------------------------------------------------------------
 
     def object(self, offset: int, path: str, found: Tree, depth: int) -> None:
-        self.once(offset, "object")
+        self.once(offset, 16, "one object")
         self.objects += 1
         if self.objects > MAX_OBJECTS or depth > MAX_DEPTH:
             raise WeightsError(f"holds more than {MAX_OBJECTS} objects, or {MAX_DEPTH} levels")
@@ -154,7 +169,7 @@ class _Reader:
             total += size
             if total > MAX_HEADER:
                 raise WeightsError(f"has an object header of {total} bytes at byte {offset}")
-            self.once(start, "header")
+            self.once(start, size, "one header")
             data = self.at(start, size)
             at = 0
             while at + 8 <= size and count:
@@ -178,6 +193,7 @@ class _Reader:
         if magic != b"HEAP":
             raise WeightsError(f"has no heap of names at byte {heap}")
         names = self.at(segment, size)
+        self.spans += [(heap, 32, "a heap of names"), (segment, size, "names")]
         seen: set[str] = set()
         for entry in self.entries(tree, 0):
             at, child, kind = struct.unpack_from("<QQI", entry)
@@ -192,9 +208,9 @@ class _Reader:
 
     def entries(self, offset: int, depth: int) -> Iterator[bytes]:
         """Yield the entries of a group's symbol table."""
-        self.once(offset, "table")
         head = self.at(offset, 8)
         if head[:4] == b"SNOD" and depth:
+            self.once(offset, 8 + 40 * self.leaf, "one leaf")
             count = _unpack("<H", head[6:])[0]
             data = self.at(offset + 8, 40 * count)
             yield from (data[at : at + 40] for at in range(0, 40 * count, 40))
@@ -202,6 +218,7 @@ class _Reader:
         magic, kind, _, count = struct.unpack("<4sBBH", head)
         if magic != b"TREE" or kind != 0 or depth > 8:
             raise WeightsError(f"has no symbol table at byte {offset}")
+        self.once(offset, 24 + 16 * self.fanout + 8, "one table")
         data = self.at(offset + 24, 16 * count + 8)
         for number in range(count):
             yield from self.entries(_unpack("<Q", data[16 * number + 8 :][:8])[0], depth + 1)
@@ -216,6 +233,8 @@ class _Reader:
             raise WeightsError(f"declares {size} bytes for {shown(path)} of shape {shown(shape)}")
         if size and (size > self.length or offset > self.length - size):
             raise WeightsError(f"declares more bytes for {shown(path)} than it holds")
+        if size:
+            self.spans.append((offset, size, f"the dataset {shown(path)}"))
         return Dataset(shape, dtype, offset if size else 0, size, attributes)
 
     # --- attributes --------------------------------------------------------------------------
@@ -253,7 +272,6 @@ class _Reader:
         if not length:
             return b""
         if offset not in self.heaps:
-            self.once(offset, "heap")
             self.heaps[offset] = dict(self.heap(offset))
         text = self.heaps[offset].get(index, b"")
         if len(text) != length:
@@ -264,6 +282,7 @@ class _Reader:
         magic, _, size = struct.unpack("<4sIQ", self.at(offset, 16))
         if magic != b"GCOL" or not 16 <= size <= MAX_TEXT:
             raise WeightsError(f"has no heap of texts at byte {offset}")
+        self.once(offset, size, "one heap")
         data = self.at(offset, size)
         at = 16
         while at + 16 <= size:
@@ -296,12 +315,3 @@ def _unpack(form: str, data: bytes) -> Any:
     if len(data) < struct.calcsize(form):
         raise WeightsError("has a header message that is cut")
     return struct.unpack_from(form, data)
-
-
-def _refuse_overlaps(found: Tree) -> None:
-    end = 0
-    spans = ((d.offset, d.size, path) for path, d in found.datasets.items() if d.size)
-    for offset, size, path in sorted(spans):
-        if offset < end:
-            raise WeightsError(f"stores {shown(path)} where another dataset stands")
-        end = offset + size
