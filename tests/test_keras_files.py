@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import h5py
+import keras_networks
+import numpy as np
 import pytest
 from keras_files import (
     assert_close,
@@ -13,14 +16,17 @@ from keras_files import (
     example,
     made,
     outputs,
+    plain,
     separable,
     stack,
     trained,
     with_values,
 )
+from keras_networks import NETWORKS
 from keras_oracle import keras
 
 import sepconv
+from sepconv.errors import ConfigError
 
 
 @pytest.mark.parametrize("name", ["named", "nested", "channels_first", "activations"])
@@ -113,3 +119,97 @@ def test_layer_of_the_users_own_goes_there_and_back(tmp_path: Path) -> None:
     ours.save(tmp_path / "ours.keras")
     again = keras.models.load_model(tmp_path / "ours.keras")
     assert_close(outputs(ours, inputs), outputs(again, inputs))
+
+
+def _own_objects(module: Any, register: Any) -> tuple[Any, ...]:
+    """Return an initializer, an activation, a regularizer and a constraint of the user's own.
+
+    Arguments:
+        module: keras or sepconv, whose bases they have.
+        register: its decorator.
+    """
+
+    @register
+    class Halves(module.initializers.Initializer):  # type: ignore[name-defined, misc]
+        def __call__(self, shape: Any, dtype: Any = None) -> Any:
+            return np.full(shape, 0.5, "float32")
+
+        def get_config(self) -> dict[str, Any]:
+            return {}
+
+    @register
+    class Largest(module.regularizers.Regularizer):  # type: ignore[name-defined, misc]
+        def __init__(self, factor: float = 0.1) -> None:
+            self.factor = factor
+
+        def __call__(self, x: Any) -> Any:
+            return self.factor * abs(x).max()
+
+        def get_config(self) -> dict[str, Any]:
+            return {"factor": self.factor}
+
+    @register
+    class Below(module.constraints.Constraint):  # type: ignore[name-defined, misc]
+        def __init__(self, most: float) -> None:
+            self.most = most
+
+        def __call__(self, w: Any) -> Any:
+            return w * (w < self.most)
+
+        def get_config(self) -> dict[str, Any]:
+            return {"most": self.most}
+
+    @register
+    def cube(x: Any) -> Any:
+        return x * x * x
+
+    return Halves, cube, Largest, Below
+
+
+def test_objects_of_the_users_own_go_there_and_back(tmp_path: Path) -> None:
+    halves, cube, largest, below = _own_objects(
+        keras, keras.saving.register_keras_serializable("test_own")
+    )
+    theirs = stack(
+        separable(
+            depthwise_initializer=halves(),
+            activation=cube,
+            pointwise_regularizer=largest(0.2),
+            bias_constraint=below(3.0),
+        ),
+        keras.layers.Activation(cube),
+    )
+    theirs = with_values(theirs)
+    theirs.save(tmp_path / "theirs.keras")
+    with pytest.raises(ConfigError, match="test_own>"):
+        sepconv.load(tmp_path / "theirs.keras")
+    _own_objects(sepconv, sepconv.register("test_own"))
+    inputs = example(theirs)
+    ours = sepconv.load(tmp_path / "theirs.keras")
+    assert_close(outputs(ours, inputs), outputs(theirs, inputs))
+    ours.save(tmp_path / "ours.keras")
+    again = keras.models.load_model(tmp_path / "ours.keras")
+    assert plain(again.get_config()) == plain(theirs.get_config())
+    assert_close(outputs(ours, inputs), outputs(again, inputs))
+
+
+# --- the matrix ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind", ["layers", "models", "initializers", "activations", "regularizers", "constraints"]
+)
+def test_matrix_has_every_class(kind: str) -> None:
+    code = re.sub("#.*", "", Path(keras_networks.__file__).read_text())
+    words = {*re.findall(r"\w+", code)}
+    words |= {"InputLayer", "Functional"}  # which stand behind Input and Model
+    registry = getattr(sepconv, kind).registry
+    names: dict[type, set[str]] = {}
+    for name in registry:
+        names.setdefault(registry[name], set()).add(name)
+    left_out = {"glu", "threshold"}  # of which keras_networks.py tells why
+    assert [found for found in names.values() if not found & words and not found <= left_out] == []
+
+
+def test_matrix_has_at_least_forty_networks() -> None:
+    assert len(NETWORKS) >= 40
