@@ -208,6 +208,26 @@ def repeated_about_centres(g: Draft) -> str:
     return g.add("Resize", g.input(6, None), "", np.array([1, 1, 3], np.float32), mode="nearest")
 
 
+# --- Keras's, on PyTorch -------------------------------------------------------------------------
+
+
+def channels_last_with_casts(g: Draft) -> str:
+    """Every layer transposes there and back, casts, and adds its bias by itself."""
+    h = g.add("Cast", g.input(None, 6), to=FLOAT)
+    h = g.add("Transpose", g.add("Cast", h, to=FLOAT), perm=[0, 2, 1])
+    h = g.add("Pad", h, np.array([0, 0, 2, 0, 0, 2]), "")
+    h = g.add("Conv", h, g.weight(6, 1, 5), group=6)
+    h = g.add("Cast", g.add("Transpose", h, perm=[0, 2, 1]), to=FLOAT)
+    h = g.add("Conv", g.add("Transpose", h, perm=[0, 2, 1]), g.weight(8, 6, 1))
+    h = g.add("Cast", g.add("Transpose", h, perm=[0, 2, 1]), to=FLOAT)
+    h = g.add("Cast", g.add("Add", h, g.weight(1, 1, 8)), to=FLOAT)
+    h = g.add("Identity", g.add("Relu", h))
+    h = g.add("Mul", g.add("Sub", h, g.weight(1, 1, 8)), g.weight(1, 1, 8))
+    h = g.add("ReduceMean", g.add("Add", h, g.weight(1, 1, 8)), np.array([1]), keepdims=0)
+    h = g.add("Cast", g.add("MatMul", g.add("Cast", h, to=FLOAT), g.weight(8, 3)), to=FLOAT)
+    return g.add("Softmax", g.add("Add", h, g.weight(3)), axis=-1)
+
+
 # --- tf2onnx's -----------------------------------------------------------------------------------
 
 
@@ -284,6 +304,12 @@ FOREIGN = [
     Foreign(shared_sigmoid, ["Activation", "Activation"], 8 * 8),
     Foreign(repeated, ["Permute", "UpSampling1D", "Permute"], 0),
     Foreign(repeated_about_centres, ["Permute", "UpSampling1D", "Permute"], 0),
+    Foreign(
+        channels_last_with_casts,
+        ["SeparableConv1D", "BatchNormalization", "GlobalAveragePooling1D", "Dense"],
+        (11 + 3 + 13 + 8 + 8) * 8,
+        shape=(2, 13, 6),
+    ),
     Foreign(image_of_one_row, ["SeparableConv1D"], (3 + 6) * 8, shape=(2, 13, 6)),
     Foreign(one_microphone, ["Reshape", "Conv1D"], 8 * 8, shape=(2, 40)),
     Foreign(

@@ -17,6 +17,7 @@ PAGES = [
     "docs/keras.md",
     "docs/decisions.md",
     "docs/layers.md",
+    "docs/onnx.md",
     "docs/training.md",
 ]
 
@@ -26,7 +27,7 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/keras.md", "docs/training.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/keras.md", "docs/onnx.md", "docs/training.md"])
 def test_python_does_what_the_page_shows(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,11 +43,9 @@ def given(inputs: Any) -> Any:
 # What the file does not tell: what does nothing, and layers that are the formula of others.
 READ_AS: dict[str, list[list[str]]] = {
     "Activation": [["Activation"], ["ReLU"], []],
-    "BatchNormalization": [["BatchNormalization"], ["Rescaling", "Rescaling"]],
     "Normalization": [["Rescaling"], ["Rescaling", "Rescaling"]],
     "Dropout": [[]],
     "SpatialDropout1D": [[]],
-    "Flatten": [["Flatten"]],
     **{name: [[name], ["Reshape", name], []] for name in ("Add", "Multiply", "Maximum", "Minimum")},
     "Average": [["Average"], ["Reshape", "Average"], ["Rescaling"]],
     "Concatenate": [["Concatenate"], []],

@@ -75,6 +75,12 @@ class Tensor:
         """The network's axes, in the file's order."""
         return tuple(axis for axis in self.axes if axis is not None)
 
+    def transposed(self, perm: Sequence[int]) -> Tensor:
+        """Return the tensor with the file's axes in another order."""
+        if sorted(perm) != list(range(self.rank)):
+            raise RefusedError(f"has perm={perm} for a tensor of rank {self.rank}")
+        return replace(self, axes=tuple(self.axes[axis] for axis in perm))
+
     def sizes(self) -> Array:
         """Return the file's shape as an array: of a Size where one is open."""
         told = [

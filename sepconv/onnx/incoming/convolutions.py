@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,43 @@ def find_conv(source: Source, node: Node) -> Found | None:
     if node.attributes.get("group", 1) == 1:
         make = _plain_conv
     return activatable(node, node.inputs[:1], make, source, node)
+
+
+@finder("Add")
+def _with_bias(source: Source, node: Node) -> Found | None:
+    """A convolution without a bias, and a constant that is added, also behind a transpose."""
+    added = [name for name in node.inputs if name in source.constants]
+    others = [name for name in node.inputs if name not in source.constants]
+    conv = source.inner(others[0], node.scope) if len(added) == len(others) == 1 else None
+    perm = None
+    if conv is not None and conv.kind == "Transpose":
+        perm, conv = conv.attributes.get("perm"), source.inner(conv.inputs[0], node.scope)
+    if conv is None or conv.kind != "Conv" or len(conv.inputs) != 2:
+        return None
+    bias, kernel = source.constants[added[0]], kernel_of(source, conv.inputs[1])
+    axis = 1 if perm is None else perm.index(1)
+    shape = (1,) * (kernel.ndim - bias.ndim) + bias.shape
+    if len(shape) != kernel.ndim or shape[axis] != len(kernel) or bias.size != len(kernel):
+        return None
+    name = f"{added[0]} of {conv.name}"
+    source.constants[name] = bias.reshape(-1)
+    whole = conv._replace(number=node.number, inputs=(*conv.inputs, name), outputs=node.outputs)
+    found = find_conv(source, whole)
+    return found if perm is None or found is None else _transposed(found, perm)
+
+
+def _transposed(found: Found, perm: list[int]) -> Found:
+    """Return a layer of which the file has the output's axes in another order."""
+
+    def moved(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        return lambda building, *values: make(building, *values).transposed(perm)
+
+    def activated(function: Any, last: Node) -> Found:
+        assert found.activated is not None
+        of_conv = found.activated(lambda axes: function(tuple(axes[n] for n in perm)), last)
+        return Found(of_conv.inputs, moved(of_conv.make))
+
+    return Found(found.inputs, moved(found.make), activated)
 
 
 def _is_depthwise(node: Node, kernel: Array) -> bool:

@@ -29,6 +29,7 @@ from sepconv.onnx.incoming import (
 )
 from sepconv.onnx.incoming.arithmetic import EVALUATED, evaluated
 from sepconv.onnx.incoming.building import Building, RefusedError, Tensor
+from sepconv.onnx.incoming.idle import without_idle
 from sepconv.onnx.incoming.source import Node, Source, parsed
 from sepconv.onnx.incoming.table import FINDERS, Found
 
@@ -80,6 +81,9 @@ def from_onnx(model: ModelProto | bytes) -> Network:
 def _network(source: Source, held: int) -> Network:
     refused: dict[int, str] = {}
     room = SLACK + COPIES * held
+    dtypes = {name: array.dtype.name for name, array in source.constants.items()}
+    dtypes.update((given.name, given.dtype) for given in source.inputs)
+    source.replace(*without_idle(source.nodes, dtypes, source.constants, source.readers))
     sizes = _fold(source, room)
     plan = _planned(source, sizes, refused)
     with values_to_come():
@@ -127,7 +131,7 @@ def _fold(source: Source, room: int) -> set[str]:
 def _planned(source: Source, sizes: set[str], refused: dict[int, str]) -> dict[int, Found]:
     """Return what each node is that the outputs need, by its number; others belong to these."""
     plan: dict[int, Found] = {}
-    wanted = list(source.outputs)
+    wanted = list(source.results)
     while wanted:
         name = wanted.pop()
         node = source.makers.get(name)
@@ -212,15 +216,16 @@ def _ended(
     building: Building, values: dict[str, Any], refused: dict[int, str]
 ) -> Iterator[SymbolicTensor]:
     source = building.source
-    for name in source.outputs:
+    for name in source.results:
         if name in source.constants or isinstance(values.get(name), np.ndarray):
             raise ValidationError(f"its output {shown(name)} does not depend on the inputs' values")
-        if name in values:
-            node = source.makers.get(name, source.nodes[-1] if source.nodes else None)
-            assert node is not None
-            made = _guarded(node, refused, functools.partial(building.finished, values[name]))
-            if made is not None:
-                yield made
+        if name not in values:
+            continue  # what makes it was refused
+        finish = functools.partial(building.finished, values[name])
+        node = source.makers.get(name)
+        made = finish() if node is None else _guarded(node, refused, finish)
+        if made is not None:
+            yield made
 
 
 def _assembled(

@@ -28,15 +28,7 @@ def ints(values: Any, name: str) -> list[int]:
     return [int(value) for value in listed]
 
 
-# --- the same values -----------------------------------------------------------------------------
-
-
-@finder("Identity", "Dropout")
-def _same(source: Source, node: Node) -> Found | None:
-    training = source.operand(node, "training_mode", 2)
-    if training is not None and training.any():
-        raise RefusedError("drops values in training mode")
-    return Found(node.inputs[:1], lambda building, x: x)
+# --- dtypes --------------------------------------------------------------------------------------
 
 
 @finder("Cast")
@@ -68,10 +60,7 @@ def _transpose(source: Source, node: Node) -> Found | None:
 
 
 def _transposed(perm: list[int] | None, building: Building, x: Tensor) -> Tensor:
-    order = list(range(x.rank))[::-1] if perm is None else perm
-    if sorted(order) != list(range(x.rank)):
-        raise RefusedError(f"has perm={order} for a tensor of rank {x.rank}")
-    return replace(x, axes=tuple(x.axes[axis] for axis in order))
+    return x.transposed(list(range(x.rank))[::-1] if perm is None else perm)
 
 
 @finder("Unsqueeze", "Squeeze")
@@ -182,4 +171,15 @@ def _expanded(building: Building, x: Tensor, shape: Any) -> Tensor:
 def _shape(source: Source, node: Node) -> Found | None:
     told = node.attributes
     part = slice(told.get("start", 0), told.get("end"))
-    return Found(node.inputs, lambda building, x: building.whole(x).sizes()[part])
+    return Found(node.inputs, functools.partial(_shape_of, part))
+
+
+def _shape_of(part: slice, building: Building, x: Any) -> Array:
+    if isinstance(x, Tensor):
+        return building.whole(x).sizes()[part]
+    return np.array(np.shape(x)[part], np.int64)  # of sizes
+
+
+@finder("Dropout")
+def _dropout(source: Source, node: Node) -> Found | None:
+    raise RefusedError("drops values in training mode, or tells which it dropped")

@@ -39,8 +39,14 @@ def _batch_normalised(node: Node, weights: list[Named], building: Building, x: T
     axis = x.axes[1] if x.rank > 1 else None
     if axis is None:
         raise RefusedError("normalises an axis that the file added")
-    last = axis == len(x.tensor.shape) - 1
     epsilon = formulas.rounded(node.attributes.get("epsilon", 1e-5))
+    return _normalised_by(building, node, x, axis, weights, epsilon)
+
+
+def _normalised_by(
+    building: Building, node: Node, x: Tensor, axis: int, weights: list[Named], epsilon: float
+) -> Tensor:
+    last = axis == len(x.tensor.shape) - 1
     return building.called(
         layers.BatchNormalization, node, x, weights, axis=-1 if last else axis, epsilon=epsilon
     )
@@ -57,6 +63,34 @@ def _layer_normalization(source: Source, node: Node) -> Found | None:
         return _layer_normalised(node, function, gamma, beta[0] if beta else None, building, x)
 
     return Found(node.inputs[:1], make)
+
+
+@finder("Add")
+def _batch_normalization_by_hand(source: Source, node: Node) -> Found | None:
+    """(x - mean) * scale + beta, with one number each for each channel."""
+    beta, product = _peeled(source, node, "Add")
+    scale, difference = _peeled(source, product, "Mul")
+    if beta is None or scale is None or difference.kind != "Sub":
+        return None
+    x, name = difference.inputs
+    mean = source.constants.get(name)
+    arrays = [scale[1], beta[1], mean]
+    if mean is None or mean.size < 2 or len({a.shape for a in arrays if a is not None}) > 1:
+        return None
+    weights = [scale, beta, (name, mean)]
+    return Found((x,), functools.partial(_centred, node, weights))
+
+
+def _centred(node: Node, weights: list[Named], building: Building, x: Tensor) -> Tensor:
+    x = building.whole(x)
+    shape = aligned(x, weights[0][1]).shape
+    (axis, *others) = [n for n, size in enumerate(shape) if size > 1]
+    if others:
+        raise RefusedError(f"scales by an array of shape {shape}, not by channels")
+    epsilon = 1e-3  # of the layer; with the variance it makes 1
+    variance = np.full(shape[axis], 1 - epsilon)
+    ones = [(name, array.reshape(-1)) for name, array in weights]
+    return _normalised_by(building, node, x, axis, [*ones, ("", variance)], epsilon)
 
 
 @finder("Add", "Mul", "Div")

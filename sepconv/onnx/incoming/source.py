@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -93,11 +93,30 @@ class Source:
         self.inputs = [_given(told) for told in graph.input if told.name not in self.constants]
         self.outputs = [_text(told.name) for told in graph.output]
         self.nodes = [_node(number, told) for number, told in enumerate(graph.node)]
-        self.makers: dict[str, Node] = {}
-        self.readers = Counter(name for node in self.nodes for name in node.inputs)
-        self.readers.update(self.outputs)
-        self._last_reader = {name: node for node in self.nodes for name in node.inputs}
         self._check_names()
+        self.results = self.outputs  # the tensors that these are
+        self._look_up()
+
+    def replace(self, nodes: list[Node], same: Mapping[str, str]) -> None:
+        """Use other nodes, and of them those alone that the outputs need.
+
+        Arguments:
+            same: for each tensor that is not made any more the one that it is.
+        """
+        self.results = [same.get(name, name) for name in self.outputs]
+        needed, kept = set(self.results), []
+        for node in reversed(nodes):
+            if needed.intersection(node.outputs):
+                needed.update(node.inputs)
+                kept.append(node)
+        self.nodes = [node._replace(number=n) for n, node in enumerate(reversed(kept))]
+        self._look_up()
+
+    def _look_up(self) -> None:
+        self.makers = {name: node for node in self.nodes for name in node.outputs if name}
+        self.readers = Counter(name for node in self.nodes for name in node.inputs)
+        self.readers.update(self.results)
+        self._last_reader = {name: node for node in self.nodes for name in node.inputs}
 
     def _check_names(self) -> None:
         known = Counter(given.name for given in self.inputs)
@@ -108,9 +127,7 @@ class Source:
                     raise WeightsError(
                         f"node {shown(node.name)} reads {shown(name)}, which is not there before it"
                     )
-            made = [name for name in node.outputs if name]
-            known.update(made)
-            self.makers.update(dict.fromkeys(made, node))
+            known.update(name for name in node.outputs if name)
         for name, count in known.items():
             if count > 1 or not name:
                 raise WeightsError(f"defines {shown(name)} {count} times")
