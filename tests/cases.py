@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 import reference
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sepconv._core import Gradient, Plan, TilePlan
 
 FORMATS = (False, True)
+PADDINGS = ("same", "valid")
 DTYPES = ("float32", "float64")
 EDGES = tuple(range(1, 41))
 
@@ -110,7 +112,24 @@ def varied(case: AnyCase, **fields: Sequence[Any]) -> Iterator[AnyCase]:
             yield one
 
 
-def drawn_geometry(rng: np.random.Generator, *paddings: str) -> dict[str, Any]:
+def any_case(
+    kind: type[AnyCase], paddings: Sequence[str], **sizes: int | st.SearchStrategy[Any]
+) -> st.SearchStrategy[AnyCase]:
+    """Return a strategy of cases with an output, whose sizes go from 1 to those given."""
+    return st.builds(
+        kind,
+        batch=st.integers(1, 3),
+        stride=st.integers(1, 9),
+        dilation=st.integers(1, 9),
+        padding=st.sampled_from(paddings),
+        channels_first=st.booleans(),
+        dtype=st.sampled_from(DTYPES),
+        use_bias=st.booleans(),
+        **{name: st.integers(1, n) if isinstance(n, int) else n for name, n in sizes.items()},
+    ).filter(kind.fits)
+
+
+def drawn_geometry(rng: np.random.Generator, paddings: Sequence[str]) -> dict[str, Any]:
     """Return what all small layers have, of every kind."""
     return {
         "batch": int(rng.integers(1, 4)),
@@ -204,7 +223,7 @@ def random_cases(count: int, seed: int = 0) -> list[Case]:
     cases: list[Case] = []
     while len(cases) < count:
         case = Case(
-            **drawn_geometry(rng, "same", "valid"),
+            **drawn_geometry(rng, PADDINGS),
             filters=int(rng.integers(1, 80)),
             multiplier=int(rng.choice([1, 1, 2, 3, 5])),
         )

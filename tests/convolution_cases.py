@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import reference
-from cases import Geometry, drawn_geometry
+from cases import Geometry, any_case, drawn_geometry
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from sepconv import _core
@@ -15,6 +16,7 @@ from sepconv._core import ConvolutionPlan, DepthwisePlan, TilePlan
 from sepconv.layers.kernel_gradients import ConvolutionGradient
 
 LAYERS = ("convolution", "depthwise")
+PADDINGS = ("same", "valid", "causal")
 
 
 @dataclass(frozen=True)
@@ -83,12 +85,17 @@ class Layer(Geometry):
             self.assert_near(one, theirs, size, chain, of)
 
 
+def any_layer(**sizes: int) -> st.SearchStrategy[Layer]:
+    """Return a strategy of convolutions of both kinds, whose sizes go from 1 to those given."""
+    return any_case(Layer, PADDINGS, layer=st.sampled_from(LAYERS), **sizes)
+
+
 def random_layers(count: int, seed: int = 0, **fixed: Any) -> list[Layer]:
     """Return `count` small convolutions of both kinds."""
     rng = np.random.default_rng(seed)
     found: list[Layer] = []
     while len(found) < count:
-        geometry = drawn_geometry(rng, "same", "valid", "causal")
+        geometry = drawn_geometry(rng, PADDINGS)
         filters = int(rng.integers(1, 70))
         layer = Layer(LAYERS[rng.integers(2)], **geometry, filters=filters)
         if layer.layer == "depthwise":
@@ -97,3 +104,15 @@ def random_layers(count: int, seed: int = 0, **fixed: Any) -> list[Layer]:
         if layer.fits():
             found.append(layer)
     return found
+
+
+# Each is large enough for several threads, and cut in another way.
+LARGE = {
+    "batches": Layer(batch=16, steps=150, channels=48, filters=70, taps=5),
+    "steps": Layer(batch=1, steps=3000, channels=40, filters=64, taps=9, stride=2),
+    "filters": Layer(batch=2, steps=5, channels=300, filters=1200),
+    "blocks": Layer(batch=1, steps=300, channels=250, filters=100, taps=9),
+    "depthwise": Layer("depthwise", batch=3, steps=3000, channels=70, filters=1, taps=31),
+    "classes": Layer("depthwise", batch=1, steps=9000, channels=40, filters=2, dilation=31),
+    "few": Layer(batch=1, steps=20000, channels=1, filters=16, taps=25, stride=4),
+}
