@@ -30,7 +30,7 @@ from sepconv import (
 )
 from sepconv.errors import ValidationError
 from sepconv.models.chaining import Chained
-from sepconv.models.program import called
+from sepconv.models.steps import called
 
 SHAPE = (30, 6)
 X = np.random.default_rng(0).normal(size=(9, *SHAPE)).astype(np.float32)

@@ -26,7 +26,7 @@ from sepconv import (
     Sequential,
 )
 from sepconv.models.fusion import Folded
-from sepconv.models.program import called
+from sepconv.models.steps import called
 
 SHAPE = (20, 6)
 X = np.random.default_rng(0).normal(size=(3, *SHAPE)).astype(np.float32)

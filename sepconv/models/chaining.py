@@ -14,10 +14,10 @@ from sepconv.layers.locks import LayerLock
 from sepconv.layers.state import Packed
 from sepconv.layers.structure import flat
 from sepconv.models.fusion import Folded, is_plain
+from sepconv.models.steps import Step, called, go_through
 
 if TYPE_CHECKING:
     from sepconv.core import Chain
-    from sepconv.models.program import Step
 
 
 def chained(steps: Sequence[Step], outputs: Sequence[int]) -> list[Step]:
@@ -99,8 +99,6 @@ class Chained:
 
     def _one_by_one(self, arrays: list[Any]) -> list[Any]:
         """Return the outputs by the layers' own calls, which say why an input does not suit."""
-        from sepconv.models.program import called, go_through
-
         slots = dict(zip(self.sources, arrays, strict=True))
         go_through(slots, self.steps, called)
         return [slots[slot] for slot in self.targets]

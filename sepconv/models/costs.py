@@ -15,7 +15,7 @@ from sepconv.layers.structure import flat, mapped
 from sepconv.layers.symbolic import SymbolicTensor
 from sepconv.models.inputs import name_of
 from sepconv.models.network import Network
-from sepconv.models.program import Step
+from sepconv.models.steps import Step
 
 OPEN: Shape = (None, None, None)  # batch, time, channels of a network that tells no input
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -20,9 +20,7 @@ from sepconv.layers.locks import LayerLock
 from sepconv.layers.registry import registry
 from sepconv.layers.state import Packed
 from sepconv.layers.structure import flat
-
-if TYPE_CHECKING:
-    from sepconv.models.program import Step
+from sepconv.models.steps import Step
 
 # Narrower ones round each layer's output, and a folded kernel, to 3 digits.
 POLICIES = ("float32", "float64")

@@ -10,7 +10,8 @@ from sepconv.layers.base import Layer
 from sepconv.layers.input_layer import InputLayer
 from sepconv.layers.structure import flat, mapped, paths
 from sepconv.layers.symbolic import Node, SymbolicTensor
-from sepconv.models.program import LayerCall, Program
+from sepconv.models.program import Program
+from sepconv.models.steps import LayerCall
 
 
 class Graph:

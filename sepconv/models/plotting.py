@@ -13,7 +13,7 @@ from sepconv.errors import ValidationError
 from sepconv.layers.structure import flat, mapped
 from sepconv.models.inputs import name_of
 from sepconv.models.network import Network
-from sepconv.models.program import Step
+from sepconv.models.steps import Step
 from sepconv.models.summary import told_shape
 
 # In pixels. Letters of a monospaced font are about 0.6 of its size wide.

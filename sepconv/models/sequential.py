@@ -16,8 +16,9 @@ from sepconv.layers.rules import standardize_shape
 from sepconv.layers.symbolic import SymbolicTensor
 from sepconv.models.inputs import not_one_tensor
 from sepconv.models.network import Network
-from sepconv.models.program import LayerCall, Program
+from sepconv.models.program import Program
 from sepconv.models.registry import deserialize, refuse_unknown, registry, serialize
+from sepconv.models.steps import LayerCall
 
 _CONFIG = ("name", "trainable", "dtype", "layers", "build_input_shape")
 

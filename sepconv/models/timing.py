@@ -20,7 +20,7 @@ from sepconv.layers.structure import flat, packed
 from sepconv.models.costs import measured, total
 from sepconv.models.fusion import Folded
 from sepconv.models.network import Network
-from sepconv.models.program import Step, called
+from sepconv.models.steps import Step, called
 
 
 @dataclass(frozen=True)

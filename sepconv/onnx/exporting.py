@@ -16,7 +16,8 @@ from sepconv.layers import Embedding, Layer, Reshape, state
 from sepconv.layers.structure import flat, mapped
 from sepconv.models import Functional, Network
 from sepconv.models.inputs import name_of
-from sepconv.models.program import Program, Step
+from sepconv.models.program import Program
+from sepconv.models.steps import Step
 from sepconv.onnx import (
     activations,
     convolutions as convolutions,
