@@ -23,6 +23,8 @@ static Panel panel_of(const Backward& b, int64_t index) {
   return {channel * M + part, smaller(lanes, M - part), channel, 1, part > 0};
 }
 
+constexpr int64_t short_taps = 4;
+
 // Where a layer's packed weights lie, and what it needs to know of its sizes all the time.
 template <class T> struct GradientLayout {
   static constexpr int vl = lanes<T>;
@@ -36,6 +38,8 @@ template <class T> struct GradientLayout {
   const int64_t reach = phase_taps - 1;  // steps of dH before its own that a step's dx reads
   const int64_t panel_sums = width * (filter_vectors * vl + taps + b.plan.alone());
 
+  // Whether one block of steps has all that a tap reads of x and of dH.
+  bool is_short() const { return taps <= short_taps && phases == 1 && !b.plan.alone(); }
   // Taps of one phase: p, p + phases, ...
   int64_t taps_of(int64_t p) const { return (taps - 1 - p) / phases + 1; }
   // of one vector: the taps phase by phase; then each phase backwards

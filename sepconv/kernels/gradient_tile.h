@@ -1,12 +1,12 @@
 // The backward half of one cell of the grid, unit by unit and tile by tile.
 #pragma once
-#include "input_gradient.h"
+#include "short_gradients.h"
 
 namespace sepconv {
 namespace SEPCONV_ISA {
 
-template <class T> struct GradientTile : InputGradient<T> {
-  typedef InputGradient<T> Base;
+template <class T> struct GradientTile : ShortGradients<T> {
+  typedef ShortGradients<T> Base;
   typedef GradientUnit<T> Unit;
   using Base::Base;
   using Base::b, Base::call, Base::cut, Base::job, Base::width, Base::vl, Base::filter_vectors;
@@ -55,13 +55,9 @@ template <class T> struct GradientTile : InputGradient<T> {
       this->gradient_by_h(p, n, next, own ? lines / 2 : 0);
     if (own) {
       const Panel panel = panel_of(b, p);
-      this->copy_x(u, panel, a, n);
-      if (!b.plan.alone()) {
-        this->depthwise_half(u, p, panel, a, n);
-        this->gradient_by_pointwise(p, panel, n, next, lines / 2);
-      }
-      this->gradient_by_depthwise(u, p, panel, a, n);
-      if (call.dx) this->gradient_by_x(u, p, panel, a, n);
+      this->is_in_place() ? this->passes_in_place(u, p, panel, a, n)
+                          : this->passes(u, p, panel, a, n, 0);
+      if (!b.plan.alone()) this->gradient_by_pointwise(p, panel, n, next, lines / 2);
     }
     T* rows = dh_of(p);
     memmove(rows, rows + n * width, this->reach * width * sizeof(T));

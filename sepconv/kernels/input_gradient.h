@@ -14,9 +14,11 @@ template <class T> struct InputGradient : KernelGradients<T> {
   using Kernels::dh_of;
 
   // Input steps are written once each: those that phase p reads at the steps from `a` of a class.
-  void gradient_by_x(const Unit& u, int64_t p, const Panel& panel, int64_t a, int64_t n) const {
+  // `rows` of dH begin `reach` before step a.
+  void gradient_by_x(const Unit& u, int64_t p, const Panel& panel, int64_t a, int64_t n,
+                     T* rows) const {
     const bool last = a + n == u.in_class;
-    if (last) memset(dh_of(p) + (this->reach + n) * width, 0, this->reach * width * sizeof(T));
+    if (last) memset(rows + (this->reach + n) * width, 0, this->reach * width * sizeof(T));
     int64_t taps_before = 0;
     for (int64_t phase = 0; phase < phases; phase++) {
       const int64_t taps = taps_of(phase), t = input_step(u, phase, 0), apart = input_apart();
@@ -24,10 +26,10 @@ template <class T> struct InputGradient : KernelGradients<T> {
                                   ceil_div(larger<int64_t>(call.steps - t, 0), apart));
       for (int64_t i = larger(a, t < 0 ? ceil_div(-t, apart) : 0); i < end; i += outputs) {
         const int64_t m = smaller<int64_t>(outputs, end - i);
-        const T* rows = dh_of(p) + (this->reach + i - a - (taps - 1)) * width;
+        const T* first = rows + (this->reach + i - a - (taps - 1)) * width;
         alignas(64) T sums[gemm_columns<T> * outputs];  // [width / vl][outputs][vl]
         for (int64_t q = 0; q < width_of(panel) / vl; q++)
-          input_sums(u, rows + q * vl, this->taps_backwards(p, q) + taps_before * vl, taps, i, m,
+          input_sums(u, first + q * vl, this->taps_backwards(p, q) + taps_before * vl, taps, i, m,
                      sums + q * outputs * vl);
         write_dx(u, panel, sums, m, t + i * apart);
       }

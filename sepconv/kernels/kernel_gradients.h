@@ -29,7 +29,9 @@ template <class T> struct KernelGradients : GradientReader<T> {
     }
   }
 
-  void depthwise_half(const Unit& u, int64_t p, const Panel& panel, int64_t a, int64_t n) const {
+  // H of the steps from `a` on, to `out`.
+  void depthwise_half(const Unit& u, int64_t p, const Panel& panel, int64_t a, int64_t n,
+                      T* out) const {
     const int64_t vectors = width_of(panel) / vl;
     DepthwiseBlock<T> block{};
     block.phases = phases;
@@ -40,7 +42,7 @@ template <class T> struct KernelGradients : GradientReader<T> {
       for (int64_t q = 0; q < vectors; q++) {
         block.w = this->taps_in_order(p, q);
         block.x = x + i * width + q * vl;
-        block.h = h + i / gemm_rows * h_stride + q * gemm_rows * vl;
+        block.h = out + i / gemm_rows * h_stride + q * gemm_rows * vl;
         depthwise<T>(smaller<int64_t>(n - i, outputs), block);
       }
     if (b.plan.finite_depthwise) return;
@@ -53,7 +55,7 @@ template <class T> struct KernelGradients : GradientReader<T> {
       for (int64_t q = 0; q < vectors; q++) {
         block.w = this->taps_in_order(p, q);
         block.x = x + i * width + q * vl;
-        block.h = h + i / gemm_rows * h_stride + (q * gemm_rows + i % gemm_rows) * vl;
+        block.h = out + i / gemm_rows * h_stride + (q * gemm_rows + i % gemm_rows) * vl;
         depthwise_edge<T>(block, first, last);
       }
     }
@@ -74,30 +76,39 @@ template <class T> struct KernelGradients : GradientReader<T> {
     }
   }
 
-  void gradient_by_depthwise(const Unit& u, int64_t index, const Panel& panel, int64_t a,
-                             int64_t n) const {
-    T* sums = sums_of(index) + width * filter_vectors * vl;  // [taps][width], by their numbers
-    for (int64_t p = 0; p < phases; p++) {
-      const int64_t t = input_step(u, p, a), taps = taps_of(p);
-      const bool padded = t < 0 || t + (n + taps - 2) * input_apart() >= call.steps;
-      for (int64_t q = 0; q < width_of(panel); q += vl) {
-        const T* own = dh_of(index) + this->reach * width + q;
-        TapsBlock<T> block{x + p * x_rows * width + q, own, width, n, nullptr, vl};
-        for (int64_t i = 0; i < taps; i += outputs) {
-          const int64_t m = smaller<int64_t>(outputs, taps - i);
-          alignas(64) T sum[outputs * vl] = {};
-          block.sum = sum;
-          taps_at_most<T, outputs>(m, block);
-          if (padded && !finite(sum, m)) taps_inside(block, t, i, m, n);
-          for (int64_t k = 0; k < m; k++) {
-            T* total = sums + (p + (i + k) * phases) * width + q;
-            store(total, load(total) + load(sum + k * vl));
-          }
-          block.x += outputs * width;
-        }
+  // `rows` of dH begin `reach` before step a.
+  void gradient_by_depthwise(const Unit& u, int64_t index, const Panel& panel, int64_t a, int64_t n,
+                             const T* rows) const {
+    // Steps whose sums are added up apart: few taps need no copy of x, and no more than a block.
+    const int64_t stretch = this->is_short() ? outputs : n;
+    for (int64_t first = 0; first < n; first += stretch)
+      for (int64_t p = 0; p < phases; p++)
+        for (int64_t q = 0; q < width_of(panel); q += vl)
+          add_taps_of(input_step(u, p, a + first), smaller(stretch, n - first), p,
+                      x + (p * x_rows + first) * width + q,
+                      rows + (this->reach + first) * width + q, depthwise_sums(index) + q);
+  }
+
+  // The taps of phase p over n steps, whose first one reads input step t.
+  void add_taps_of(int64_t t, int64_t n, int64_t p, const T* in, const T* own, T* sums) const {
+    const int64_t taps = taps_of(p);
+    const bool padded = t < 0 || t + (n + taps - 2) * input_apart() >= call.steps;
+    TapsBlock<T> block{in, width, own, width, n, nullptr, vl};
+    for (int64_t i = 0; i < taps; i += outputs, block.x += outputs * width) {
+      const int64_t m = smaller<int64_t>(outputs, taps - i);
+      alignas(64) T sum[outputs * vl] = {};
+      block.sum = sum;
+      taps_at_most<T, outputs>(m, block);
+      if (padded && !finite(sum, m)) taps_inside(block, t, i, m, n);
+      for (int64_t k = 0; k < m; k++) {
+        T* total = sums + (p + (i + k) * phases) * width;
+        store(total, load(total) + load(sum + k * vl));
       }
     }
   }
+
+  // [taps][width], by their numbers
+  T* depthwise_sums(int64_t p) const { return sums_of(p) + width * filter_vectors * vl; }
 
   static bool finite(const T* sum, int64_t vectors) {
     Vec<T> rest{};  // x - x is 0 for a finite x, else NaN

@@ -65,48 +65,47 @@ SEPCONV_INLINE void outer(int64_t columns, OuterBlock<T> o, Then then) {
 // sum[i] += sum over steps of dh[step] * x[step + i], one vector of channels.
 template <class T> struct TapsBlock {
   const T* x;
+  int64_t x_stride;  // elements from one step to the next
   const T* dh;
-  int64_t stride;  // elements from one step to the next, of both
+  int64_t dh_stride;
   int64_t steps;
   T* sum;
   int64_t sum_stride;
 };
 
-constexpr int step_group = 8;
-
 template <class T, int taps> static void taps_block(const TapsBlock<T>& b) {
+  constexpr int group = depthwise_outputs;  // of steps
   // Few taps are few chains of sums, each waiting for its last one: several chains a tap.
   constexpr int most = depthwise_outputs / taps;
   constexpr int chains = most >= 4 ? 4 : (most >= 2 ? 2 : 1);
   Vec<T> sum[chains][taps];
   SEPCONV_UNROLL for (int s = 0; s < chains; s++)
     SEPCONV_UNROLL for (int i = 0; i < taps; i++) sum[s][i] = Vec<T>{};
-  const T* x = b.x;
-  const T* dh = b.dh;
-  int64_t stride = b.stride, left = b.steps;
-  for (; left >= step_group; left -= step_group) {
-    Vec<T> step[step_group];
-    SEPCONV_UNROLL for (int r = 0; r < step_group; r++, dh += stride) {
-      asm("" : "+r"(stride));  // else all its multiples are computed beforehand, and spilled
+  const T *x = b.x, *dh = b.dh;
+  int64_t x_stride = b.x_stride, dh_stride = b.dh_stride, left = b.steps;
+  for (; left >= group; left -= group) {
+    Vec<T> step[group];
+    SEPCONV_UNROLL for (int r = 0; r < group; r++, dh += dh_stride) {
+      asm("" : "+r"(dh_stride));  // else all its multiples are computed beforehand, and spilled
       step[r] = load(dh);
     }
     const T* row = x;
-    SEPCONV_UNROLL for (int r = 0; r < step_group + taps - 1; r++, row += stride) {
-      asm("" : "+r"(stride));
+    SEPCONV_UNROLL for (int r = 0; r < group + taps - 1; r++, row += x_stride) {
+      asm("" : "+r"(x_stride));
       const Vec<T> v = load(row);
       SEPCONV_UNROLL for (int i = 0; i < taps; i++)
-        if (r - i >= 0 && r - i < step_group) sum[(r - i) % chains][i] += step[r - i] * v;
+        if (r - i >= 0 && r - i < group) sum[(r - i) % chains][i] += step[r - i] * v;
     }
-    x += step_group * stride;
+    x += group * x_stride;
   }
-  for (; left > 0; left--, x += stride, dh += stride) {
+  for (; left > 0; left--, x += x_stride, dh += dh_stride) {
     const Vec<T> step = load(dh);
-    SEPCONV_UNROLL for (int i = 0; i < taps; i++) sum[0][i] += step * load(x + i * stride);
+    SEPCONV_UNROLL for (int i = 0; i < taps; i++) sum[0][i] += step * load(x + i * x_stride);
   }
   SEPCONV_UNROLL for (int i = 0; i < taps; i++) {
-    Vec<T> total = load(b.sum + i * b.sum_stride);
-    SEPCONV_UNROLL for (int s = 0; s < chains; s++) total += sum[s][i];
-    store(b.sum + i * b.sum_stride, total);
+    SEPCONV_UNROLL for (int s = 1; s < chains; s++) sum[0][i] += sum[s][i];
+    T* total = b.sum + i * b.sum_stride;
+    store(total, load(total) + sum[0][i]);
   }
 }
 
