@@ -85,6 +85,12 @@ def test_library_stays_in_its_part(library: str) -> None:
     assert users == AT_HOME[library]
 
 
+def test_what_benchmarks_compute_knows_none_of_who_computes_it() -> None:
+    for path in (PACKAGE.parent / "benchmarks" / "workloads").glob("*.py"):
+        own = {name for name in imported(path) if name.startswith("benchmarks")}
+        assert all(name.startswith("benchmarks.workloads") for name in own), path
+
+
 @pytest.mark.parametrize(
     ("statement", "absent"),
     [
