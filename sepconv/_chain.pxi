@@ -18,7 +18,6 @@ cdef class Operation:
     cdef StageStruct stage
     cdef object held  # whose memory the stage names
     cdef object dtype  # of its weights; None suits all
-    cdef bint keeps_time  # of pooling over all steps
 
     def __call__(self, x):
         """Return y for one input, or None if the operation does not take it; see `Chain`."""
@@ -52,7 +51,7 @@ def pooling(size, stride, same, mean, keeps_time=False):
     made.stage.size = 0 if size is None else _size("size", size)
     made.stage.stride = _size("stride", stride)
     made.stage.same, made.stage.mean = same, mean
-    made.keeps_time = keeps_time or size is not None
+    made.stage.keeps_time = keeps_time or size is not None
     return made
 
 
@@ -74,6 +73,13 @@ def elementwise(str activation, parameters=()):
     return made
 
 
+def flatten():
+    """Return (B, T, C) as (B, T*C)."""
+    made = elementwise("linear")
+    (<Operation>made).stage.flattens = True
+    return made
+
+
 def softmax():
     """Return the softmax along the last axis."""
     return _operation(StageKind.softmax)
@@ -84,7 +90,7 @@ cdef struct Shape:  # of a tensor but for the batch
     Extent extent
 
 
-cdef bint _resolve(StageStruct& s, const Shape& x, Shape& y, bint keeps_time):
+cdef bint _resolve(StageStruct& s, const Shape& x, Shape& y) noexcept:
     """Set what a stage does with a tensor; whether it takes one of that shape."""
     cdef int64_t steps, windows
     s.in_ = x.extent
@@ -114,9 +120,12 @@ cdef bint _resolve(StageStruct& s, const Shape& x, Shape& y, bint keeps_time):
         windows = (steps - 1) // s.stride + 1 if s.same else (steps - s.size) // s.stride + 1
         if s.same:
             s.pad_left = max((windows - 1) * s.stride + s.size - steps, 0) // 2
-        y.rank, y.extent.steps = 3 if keeps_time else 2, windows
+        y.rank, y.extent.steps = 3 if s.keeps_time else 2, windows
     elif s.kind == StageKind.look_up:
         y.rank, y.extent.channels = 3, s.out.channels
+    elif s.flattens:
+        y.rank, y.extent.steps = 2, 1
+        y.extent.channels = x.extent.steps * x.extent.channels
     s.out = y.extent
     return y.extent.steps > 0 and y.extent.channels > 0
 
@@ -151,7 +160,6 @@ cdef class Chain:
     """
 
     cdef vector[StageStruct] stages
-    cdef vector[bint] keeps_time
     cdef vector[int] buffers  # of each tensor; -1 for those given or returned
     cdef int buffer_count, inputs, type_num
     cdef vector[int] outputs
@@ -184,7 +192,6 @@ cdef class Chain:
             stage.other = sources[1] if len(sources) == 2 else -1
             stage.kernels = &kernels.stages[dtype_index(self.type_num)]
             self.stages.push_back(stage)
-            self.keeps_time.push_back(operation.keeps_time)
         for tensor in outputs:
             if not inputs <= tensor < inputs + len(self.held):
                 raise ValueError(f"no operation makes the output {tensor}")
@@ -253,7 +260,7 @@ cdef class Chain:
         for k in range(stages.size()):
             stage = &stages[k]
             tensor = stage.target
-            if not _resolve(stage[0], shapes[stage.source], shapes[tensor], self.keeps_time[k]):
+            if not _resolve(stage[0], shapes[stage.source], shapes[tensor]):
                 return None
             shape = shapes[tensor]
             if stage.other >= 0 and not _are_alike(shapes[stage.other], shape):

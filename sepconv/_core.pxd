@@ -260,6 +260,8 @@ cdef extern from "kernels/chain.h" namespace "sepconv" nogil:
         int64_t stride
         bool_t same
         bool_t mean
+        bool_t keeps_time
+        bool_t flattens
         bool_t narrow_index
         const void* table
         Extent in_ "in"

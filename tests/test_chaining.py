@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import sepconv
+import sepconv.core
 from sepconv import (
     Activation,
     Add,
@@ -19,6 +20,7 @@ from sepconv import (
     DepthwiseConv1D,
     Dropout,
     Embedding,
+    Flatten,
     GlobalAveragePooling1D,
     GlobalMaxPooling1D,
     Input,
@@ -29,6 +31,7 @@ from sepconv import (
     Sequential,
 )
 from sepconv.errors import ValidationError
+from sepconv.layers.structure import flat
 from sepconv.models.chaining import Chained
 from sepconv.models.steps import called
 
@@ -61,6 +64,9 @@ STACKS = [
     [Activation("tanh"), Dense(4, activation="softmax"), GlobalMaxPooling1D(keepdims=True)],
     [SeparableConv1D(5, 3, dilation_rate=2), GlobalAveragePooling1D(), Dense(3), Dense(2)],
     [SeparableConv1D(5, 3, activation="softmax"), Activation("softmax"), Activation("linear")],
+    [Conv1D(5, 3), MaxPooling1D(3), Flatten(), Dense(4, activation="relu"), Dense(2)],
+    [Flatten(), Dense(4), Flatten()],
+    [Conv1D(5, 3), Dropout(0.1), Flatten()],
     [Conv1D(5, 3, padding="causal"), Dropout(0.5), Activation("relu"), Dropout(0.1)],
 ]
 
@@ -93,6 +99,34 @@ def test_branches_several_inputs_and_outputs() -> None:
     assert kinds(network, inputs) == "c"
     for x, other in zip(inputs, before, strict=True):
         np.testing.assert_array_equal(x, other)
+
+
+@pytest.mark.parametrize(
+    ("between", "operations"), [([], 3), ([Dropout(0.5)], 4), ([Activation("linear")], 4)]
+)
+@pytest.mark.parametrize("is_read", [False, True])
+def test_activation_of_a_sum_is_made_with_it(
+    between: Any, operations: int, is_read: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[Any] = []
+    chain = sepconv.core.Chain
+    monkeypatch.setattr(sepconv.core, "Chain", lambda *a: (found.append(a[1]), chain(*a))[1])
+    x = Input(SHAPE)
+    total = Add()([Conv1D(4, 1)(x), Conv1D(4, 1)(x)])
+    h = total
+    for layer in copy.deepcopy(between):
+        h = layer(h)
+    y = ReLU(negative_slope=0.5)(h)
+    network = Model(x, [y, total] if is_read else y)
+    for got, expected in zip(flat(network(X)), one_by_one(network, X), strict=True):
+        np.testing.assert_array_equal(got, expected, strict=True)
+    assert len(found[-1]) == (4 if is_read else operations)
+
+
+def test_dense_with_a_large_kernel_is_left_to_the_whole_batch() -> None:
+    x = np.ones((2, 600), np.float32)
+    network = Sequential([Input((600,)), Activation("tanh"), Dense(600), Dense(4), Dense(4)])
+    assert kinds(network, x) == "llc"
 
 
 def test_outputs_are_arrays_of_their_own() -> None:

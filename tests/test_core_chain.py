@@ -86,6 +86,8 @@ def check_all(dtype: str) -> None:
         for ints in ("int32", "int64"):
             rows = _core.look_up(table)(numbers.astype(ints))
             np.testing.assert_array_equal(rows, table[numbers], strict=True)
+        flat = _core.flatten()(x := drawn((3, 5, channels), dtype))
+        np.testing.assert_array_equal(flat, x.reshape(3, -1), strict=True)
         x, z = drawn((3, 5, channels), dtype), drawn((3, 5, channels), dtype, 1)
         total = [(_core.elementwise("relu", (0, np.inf, 0)), (0, 1), 2)]
         (y,) = _core.Chain(dtype, total, 2, [2])([x, z])
@@ -219,6 +221,7 @@ def test_memory_outside_the_arrays_is_never_touched(dtype: str, at_end: bool) ->
         _core.pooling(None, 1, False, True),
         _core.elementwise("gelu"),
         _core.softmax(),
+        _core.flatten(),
     ]
     for channels in WIDTHS:
         shape = (2, 5, channels)

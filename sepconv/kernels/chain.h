@@ -25,7 +25,8 @@ struct Stage {
   const StageKernels* kernels;
   Epilogue epilogue;
   int64_t size, stride;  // of pooling; size 0 stands for all steps
-  bool same, mean;
+  bool same, mean, keeps_time;
+  bool flattens;  // a copy, or none where it is in place
   bool narrow_index;  // int32
   const void* table;
   Extent in, out;

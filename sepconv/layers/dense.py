@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,6 +21,8 @@ from sepconv.rules import Count
 
 if TYPE_CHECKING:
     from sepconv.core import ConvolutionPlan, Operation
+
+LARGEST_IN_CHAIN = 1 << 20  # bytes: half of the L2 of today's servers
 
 
 @registry.register()
@@ -107,6 +110,11 @@ class Dense(CoreLayer):
     def gradient(self, plan: Computation, *weights: NDArray[Any]) -> CoreGradient:
         assert isinstance(plan, _Rows)
         return MatrixGradient(plan.plan, weights[0])
+
+    def core_operations(self) -> Sequence[Any] | None:
+        # A chain would read a large kernel anew for each few samples.
+        in_cache = self.kernel.value.nbytes <= LARGEST_IN_CHAIN
+        return super().core_operations() if in_cache else None
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

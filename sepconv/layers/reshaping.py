@@ -108,6 +108,13 @@ class Flatten(Moving):
             inputs = np.moveaxis(inputs, 1, -1)
         return inputs.reshape(len(inputs), math.prod(inputs.shape[1:]))
 
+    def core_operations(self) -> Sequence[Any] | None:
+        if self.data_format == "channels_first":
+            return None
+        from sepconv.core import flatten
+
+        return [flatten()]
+
     def _back(self, dy: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
         if self.data_format == "channels_first" and len(shape) > 1:
             moved = dy.reshape(shape[0], *shape[2:], shape[1])

@@ -6,7 +6,7 @@ computes what it does alone, so no bit differs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sepconv.layers.base import Layer
@@ -128,6 +128,9 @@ class Chained:
             if found is None:
                 return None
             tensor, *more = (tensors[slot] for slot in flat(step.source))
+            if found and self._ends_a_sum(step, tensors, operations):
+                operations[-1] = (found[0], *operations[-1][1:])
+                found = found[1:]
             if more:  # a sum
                 for other in more:
                     tensor = add(found[0], tensor, other)
@@ -142,3 +145,18 @@ class Chained:
             return Chain(dtype, operations, len(self.sources), targets)
         except ValueError:  # an input that is read as numbers of rows, and as numbers
             return None
+
+    def _ends_a_sum(
+        self, step: Step, tensors: Mapping[int, int], operations: Sequence[Any]
+    ) -> bool:
+        """Tell whether a step is an activation of the sum just before it, which nobody else reads.
+
+        The core's operation of an activation takes two tensors as well, and adds them first.
+        """
+        if step.layer.elementwise is None or not operations:
+            return False
+        _, read, made = operations[-1]
+        names = [slot for slot, tensor in tensors.items() if tensor == made]
+        readers = [slot for one in self.steps for slot in flat(one.source)].count(step.source)
+        alone = readers == 1 and names == [step.source] and step.source not in self.targets
+        return len(read) == 2 and alone
