@@ -164,6 +164,14 @@ GRAPHS: dict[str, Callable[[], Any]] = {
         lambda x, y: L.Average()([f()([x, y]) for f in (L.Subtract, L.Maximum, L.Minimum)]),
         SHAPE, SHAPE,
     ),
+    "nested_normalized": lambda: stack(
+        keras.Sequential([L.BatchNormalization(), separable(6), L.BatchNormalization()]),
+        separable(),
+    ),
+    "nested_frozen": lambda: stack(
+        keras.Sequential([separable(6), separable(6, trainable=False), L.BatchNormalization()]),
+        keras.Sequential([separable(6), L.BatchNormalization(trainable=False), separable(6)]),
+    ),
     "siamese": lambda: _graph(_siamese, SHAPE, SHAPE),
     "two_outputs_inside": lambda: _graph(_two_outputs_inside),
     "called": _called,

@@ -10,7 +10,18 @@ from typing import Any, TypeAlias
 from sepconv.config.findings import Findings
 from sepconv.config.kinds import LAYERS
 from sepconv.config.nodes import Items, Node, Path, Scalar, Table, children
-from sepconv.config.specs import Call, Given, Graph, Inputs, Ref, Spec, givens, is_functional, text
+from sepconv.config.specs import (
+    Call,
+    Given,
+    Graph,
+    Inputs,
+    Ref,
+    Spec,
+    givens,
+    is_functional,
+    is_sequential,
+    text,
+)
 from sepconv.config.words import name_of
 from sepconv.errors import ValidationError
 from sepconv.layers.rules import Name
@@ -134,6 +145,8 @@ class _Reader:
         given = network.arguments.get("inputs")
         self.has_inputs = given is None or not findings.spoils(given.path)
         self.nested = nested(network)
+        self.nested_with_inputs = self.nested | _stacks_with_inputs(network)
+        self.is_of_keras2 = False
 
     def read_calls(self, index: int, node: Node) -> None:
         layer = self.layers[index]
@@ -199,7 +212,9 @@ class _Reader:
         """Return a call in the form of Keras 3, or of Keras 2: [["x", 0, 0, {}], ...]."""
         if isinstance(node, Items):
             refs = [self.history(item, (*path, step)) for step, item in enumerate(node.items)]
-            return Call(node.span, path, [refs[0] if len(refs) == 1 else refs])
+            counted = _recounted(refs[0] if len(refs) == 1 else refs, self.nested_with_inputs)
+            self.is_of_keras2 = True
+            return Call(node.span, path, [counted])
         args, kwargs = (
             (node.get("args"), node.get("kwargs")) if isinstance(node, Table) else (None, None)
         )
@@ -231,7 +246,8 @@ class _Reader:
 
     def ends(self, given: Given) -> Inputs:
         """Return the Refs of `input_layers` or `output_layers`."""
-        return _recounted(self.history(given.value, given.path), self.nested)
+        nested = self.nested_with_inputs if self.is_of_keras2 else self.nested
+        return _recounted(self.history(given.value, given.path), nested)
 
     def history(self, node: Node, path: Path) -> Inputs:
         """Return the Ref for [name, call, output], or those in a list or mapping of them."""
@@ -259,6 +275,18 @@ def nested(network: Spec) -> set[str]:
     In `input_layers` and `output_layers`, and nowhere else, Keras counts their calls from 1.
     """
     return {layer.label for layer in network.layers if is_functional(layer)}
+
+
+def _stacks_with_inputs(network: Spec) -> set[str]:
+    """Return the names of the Sequential networks with an Input among the layers.
+
+    Keras 2 counts their calls from 1, and those of Functional networks, wherever it names them.
+    """
+    return {
+        layer.label
+        for layer in network.layers
+        if is_sequential(layer) and layer.layers and layer.layers[0].name == "InputLayer"
+    }
 
 
 def _recounted(inputs: Inputs, nested: Set[str]) -> Inputs:

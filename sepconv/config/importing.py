@@ -10,20 +10,19 @@ from typing import TypeAlias
 
 from sepconv import models
 from sepconv.config.findings import Findings, Note
+from sepconv.config.keras2_form import inner_layers, is_graph, modern, with_value
 from sepconv.config.keras_form import to_config
 from sepconv.config.kinds import LAYERS, class_names
 from sepconv.config.loading import build, refusal, text
-from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Table
+from sepconv.config.nodes import Entry, Items, Node, Scalar, Table
 from sepconv.config.reading import read
-from sepconv.config.specs import Spec, text as text_of
+from sepconv.config.specs import Spec
 from sepconv.config.validation import Checked, check
 from sepconv.config.words import name_of
 from sepconv.errors import ConfigError
 from sepconv.layers import Layer
 from sepconv.registry import registered
 
-# Beside a model: about training and about the program that wrote it.
-_LEFT_OUT = ("compile_config", "keras_version", "backend")
 _SHARED = "shared_object_id"
 _COUNTED = re.compile(r"input(_layer)?(_\d+)?")  # the names that Keras gives inputs by itself
 
@@ -117,9 +116,9 @@ def _read(raw: bytes, filename: str) -> tuple[Table, Findings, Notes]:
         raise refusal(Checked((None,), tuple(findings)), raw, filename)
     _refuse_missing(root, filename)
     notes: list[Note] = []
-    modern = _unshared(_modern(root, notes))
-    assert isinstance(modern, Table)
-    return modern, findings, tuple(notes)
+    written_now = _unshared(modern(root, notes))
+    assert isinstance(written_now, Table)
+    return written_now, findings, tuple(notes)
 
 
 def _check(root: Node, findings: Findings, raw: bytes, filename: str) -> Spec:
@@ -177,108 +176,27 @@ def _layer_classes(layer: Table, place: str) -> Iterator[tuple[str, Scalar]]:
     name = own if isinstance(own, Scalar) and own.value in registered else layer.get("class_name")
     if isinstance(name, Scalar) and isinstance(name.value, str):
         yield place, name
-    for number, inner in enumerate(_inner(layer)):
+    for number, inner in enumerate(inner_layers(layer)):
         if isinstance(inner, Table):
             before = f"{place}." if place else ""
             yield from _layer_classes(inner, f"{before}config.layers[{number}]")
-
-
-def _inner(layer: Table) -> list[Node]:
-    config = layer.get("config")
-    layers = config.get("layers") if isinstance(config, Table) else None
-    return layers.items if isinstance(layers, Items) else []
-
-
-# --- Keras 2 -------------------------------------------------------------------------------------
-
-
-def _modern(root: Table, notes: list[Note]) -> Table:
-    """Return a model without what is no part of a config, its input as Keras 3 writes it."""
-    entries = dict(root.entries)
-    for key in _LEFT_OUT:
-        entry = entries.pop(key, None)
-        if entry is not None:
-            notes.append(Note(f"`{key}` is no part of a config and dropped", entry.key))
-    network = replace(root, entries=entries)
-    layers = [
-        _modern(layer, notes) if isinstance(layer, Table) and _inner(layer) else layer
-        for layer in _inner(network)
-    ]
-    return (_graph if _is_graph(network) else _with_input)(network, layers)
-
-
-def _is_graph(network: Table) -> bool:
-    return text_of(network, "class_name") in ("Functional", "Model")
-
-
-def _graph(network: Table, layers: list[Node]) -> Table:
-    """Return a Functional network, which Keras 2 also called Model, with Keras 3's inputs."""
-    if not layers:
-        return network
-    for index, layer in enumerate(layers):
-        config = layer.get("config") if isinstance(layer, Table) else None
-        is_input = isinstance(layer, Table) and text_of(layer, "class_name") == "InputLayer"
-        if is_input and isinstance(layer, Table) and isinstance(config, Table):
-            layers[index] = _with(layer, ("config",), _of_keras3(config))
-    name = network.entries["class_name"].value
-    network = _with(network, ("class_name",), Scalar(name.span, "Functional"))
-    return _with(network, ("config", "layers"), Items(network.span, layers))
-
-
-def _with_input(network: Table, layers: list[Node]) -> Table:
-    """Return a network whose input is an InputLayer; Keras 2 wrote it into the first layer."""
-    first = layers[0] if layers else None
-    config = first.get("config") if isinstance(first, Table) else None
-    if not isinstance(first, Table) or not isinstance(config, Table):
-        return network
-    name = first.entries.get("class_name")
-    if name is None:
-        return network
-    shape = config.entries.get("batch_input_shape")
-    if isinstance(name.value, Scalar) and name.value.value == "InputLayer":
-        layers[0] = _with(first, ("config",), _of_keras3(config))
-    elif shape is not None:
-        without = {k: v for k, v in config.entries.items() if k != "batch_input_shape"}
-        layers[0] = _with(first, ("config",), replace(config, entries=without))
-        given = Table(config.span, {"batch_shape": shape})
-        written = Scalar(name.value.span, "InputLayer")
-        entries = {"class_name": Entry(name.key, written), "config": Entry(name.key, given)}
-        layers.insert(0, Table(config.span, entries))
-    return _with(network, ("config", "layers"), Items(network.span, layers))
-
-
-def _of_keras3(config: Table) -> Table:
-    """Return an input's arguments by their names in Keras 3."""
-    entries = {
-        "batch_shape" if key == "batch_input_shape" else key: entry
-        for key, entry in config.entries.items()
-    }
-    return replace(config, entries=entries)
 
 
 def _without_counted_name(network: Table) -> Table:
     """Return a stack of layers, and those within, whose inputs have no names that Keras counted."""
     layers = [
         _without_counted_name(layer) if isinstance(layer, Table) else layer
-        for layer in _inner(network)
+        for layer in inner_layers(network)
     ]
     if not layers:
         return network
-    if _is_graph(network):  # its layers name their inputs
-        return _with(network, ("config", "layers"), Items(network.span, layers))
+    if is_graph(network):  # its layers name their inputs
+        return with_value(network, ("config", "layers"), Items(network.span, layers))
     first = layers[0]
     config = first.get("config") if isinstance(first, Table) else None
     name = config.get("name") if isinstance(config, Table) else None
     is_counted = isinstance(name, Scalar) and _COUNTED.fullmatch(str(name.value))
     if isinstance(first, Table) and isinstance(config, Table) and is_counted:
         entries = {key: entry for key, entry in config.entries.items() if key != "name"}
-        layers[0] = _with(first, ("config",), replace(config, entries=entries))
-    return _with(network, ("config", "layers"), Items(network.span, layers))
-
-
-def _with(table: Table, path: Path, value: Node) -> Table:
-    """Return `table` with another value for a key that it has."""
-    key, *rest = path
-    old = table.entries[str(key)]
-    new = _with(old.value, tuple(rest), value) if rest and isinstance(old.value, Table) else value
-    return replace(table, entries={**table.entries, str(key): Entry(old.key, new)})
+        layers[0] = with_value(first, ("config",), replace(config, entries=entries))
+    return with_value(network, ("config", "layers"), Items(network.span, layers))
