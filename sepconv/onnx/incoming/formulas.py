@@ -54,7 +54,8 @@ class Normalised(NamedTuple):
     def __call__(self, x: Array) -> Array:
         centred = x - x.mean(self.axes, keepdims=True)
         variance = (centred * centred).mean(self.axes, keepdims=True)
-        return np.asarray(centred / np.sqrt(variance + self.epsilon))
+        with np.errstate(all="ignore"):  # of an epsilon below 0
+            return np.asarray(centred / np.sqrt(variance + self.epsilon))
 
 
 class Formula(NamedTuple):
@@ -63,6 +64,7 @@ class Formula(NamedTuple):
     source: str
     function: Any  # an Activation, or Normalised
     is_inner: bool  # whether no other node reads the tensor
+    rank: int  # of its constants: one of fewer axes becomes larger
 
 
 def found(source: Source, node: Node) -> Formula | None:
@@ -73,7 +75,9 @@ def found(source: Source, node: Node) -> Formula | None:
         function = (_elementwise if plain else _axiswise)(source, x, group)
         if function is not None:
             inside = sum(one.inputs.count(x) for one in group)
-            return Formula(x, function, inside == source.readers[x])
+            held = [source.constants.get(name) for one in group for name in one.inputs]
+            rank = max((c.ndim for c in held if c is not None and plain), default=0)
+            return Formula(x, function, inside == source.readers[x], rank)
     return None
 
 

@@ -36,6 +36,9 @@ def without_idle(
         node = told._replace(inputs=tuple(same.get(name, name) for name in told.inputs))
         dtypes.update(dict.fromkeys(node.outputs, _dtype(node, dtypes)))
         perm = node.attributes.get("perm")
+        if not any(node.inputs[:1]):  # a constant, or not what it should be
+            kept.append(node)
+            continue
         if node.kind == "Transpose" and perm:
             first, before = transposed.get(node.inputs[0], (node.inputs[0], [*range(len(perm))]))
             if len(before) == len(perm) and sorted(perm) == [*range(len(perm))]:

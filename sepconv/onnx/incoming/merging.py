@@ -140,6 +140,8 @@ def _affine(source: Source, node: Node) -> tuple[str, Array | None, Array | None
     if node.kind == "Mul":
         return name, constant, None
     if node.kind == "Div":
+        if not constant.all():
+            raise RefusedError("divides by 0")
         return name, (1 / constant.astype(np.float64)).astype(constant.dtype), None
     if one is None:
         return name, None, -constant
@@ -159,7 +161,7 @@ def _rescaled(
 
 def across(x: Tensor, constant: Array) -> Any:
     """Return a constant such that it broadcasts over the network's tensor, if it is no number."""
-    if constant.size == 1:
+    if constant.size == 1 and constant.ndim <= x.rank:
         return float(str(constant.reshape(())))
     if constant.size > MOST:
         raise RefusedError(f"holds {constant.size:,} numbers; a config may hold {MOST:,}")

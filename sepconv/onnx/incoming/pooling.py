@@ -93,7 +93,7 @@ def _globally_pooled(node: Node, over: Array | None, building: Building, x: Tens
     x = building.whole(x)
     first = 2 if node.kind.startswith("Global") else 0
     axes = range(first, x.rank) if over is None else {x.place(int(a)) for a in over.ravel()}
-    kept = bool(node.attributes.get("keepdims", 1))
+    kept = node.attributes.get("keepdims", 1) == 1
     cls = layers.GlobalMaxPooling1D if "Max" in node.kind else layers.GlobalAveragePooling1D
     real = [axis for axis in axes if x.axes[axis] is not None]
     if len(real) > 1 or len(x.tensor.shape) != 3 or any(x.axes[axis] == 0 for axis in real):
