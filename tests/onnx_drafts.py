@@ -190,6 +190,20 @@ def weight_norm(g: Draft) -> str:
     return g.add("Conv", g.input(6, None), kernel)
 
 
+def sums_with_constants(g: Draft) -> str:
+    x = g.input(6, None)
+    gate = g.add("HardSigmoid", x, name="/m/HardSigmoid")
+    mean = g.add("Mean", g.add("Mean", x, gate, name="/m/Mean"), x, name="/m/Mean_1")
+    total = g.add("Add", g.add("Add", mean, g.weight(6, 1), name="/m/Add"), x, name="/m/Add_1")
+    return g.add("Sub", 1.0, g.add("Div", total, np.float32(3), name="/d/Div"), name="/s/Sub")
+
+
+def half_of_the_padding_by_a_slice(g: Draft) -> str:
+    h = g.add("Conv", g.input(6, 13), g.weight(4, 6, 3), pads=[2, 2])
+    h = g.add("Slice", h, *map(np.array, ([0], [-1], [2])))
+    return g.add("AveragePool", h, kernel_shape=[3], strides=[3], pads=[0, 0])
+
+
 def shared_sigmoid(g: Draft) -> list[str]:
     x = g.input(6, None)
     gate = g.add("Sigmoid", x)
@@ -301,6 +315,14 @@ FOREIGN = [
     Foreign(flattened_by_its_shape, ["Reshape"], 0),
     Foreign(channels_of_slopes, ["PReLU"], 1),
     Foreign(weight_norm, ["Conv1D"], (6 + 8) * 8),
+    Foreign(
+        sums_with_constants,
+        ["Rescaling", "ReLU", "Average", "Average", "Rescaling", "Add", "Rescaling", "Rescaling"],
+        8 * 8,
+    ),
+    Foreign(
+        half_of_the_padding_by_a_slice, ["ZeroPadding1D", "Conv1D", "AveragePooling1D"], 21 * 8
+    ),
     Foreign(shared_sigmoid, ["Activation", "Activation"], 8 * 8),
     Foreign(repeated, ["Permute", "UpSampling1D", "Permute"], 0),
     Foreign(repeated_about_centres, ["Permute", "UpSampling1D", "Permute"], 0),

@@ -361,6 +361,29 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda g: g.add("Slice", g.input(6, None), *map(np.array, ([0], [99], [2], [2]))),
         "takes other steps than each",
     ),
+    "every other step of a convolution": (
+        lambda g: g.add(
+            "Slice",
+            g.add("Conv", g.input(6, None), g.weight(4, 6, 3), pads=[2, 2]),
+            *map(np.array, ([0], [-2], [2], [2])),
+        ),
+        "takes other steps than each",
+    ),
+    "half a step off": (
+        lambda g: g.add(
+            "Resize",
+            g.input(6, None),
+            "",
+            np.array([1, 1, 2], np.float32),
+            mode="nearest",
+            nearest_mode="floor",
+        ),
+        "interpolates (nearest, half_pixel, floor)",
+    ),
+    "from the end": (
+        lambda g: g.add("Slice", g.input(6, None), *map(np.array, ([-2], [-1], [2]))),
+        "by their number from the other end of an open axis",
+    ),
     "dilated strides": (
         lambda g: g.add(
             "Conv", g.input(6, None), g.weight(4, 6, 3), strides=[2], dilations=[2]

@@ -13,7 +13,7 @@ from sepconv.onnx.incoming import formulas
 from sepconv.onnx.incoming.arithmetic import EVALUATED
 from sepconv.onnx.incoming.building import Axes, Building, RefusedError, Tensor
 from sepconv.onnx.incoming.source import Node, Source
-from sepconv.onnx.incoming.table import Found
+from sepconv.onnx.incoming.table import Found, finder
 
 # Layers that are an activation with arguments.
 LAYERS: dict[type[Activation], type[Layer]] = {
@@ -22,6 +22,20 @@ LAYERS: dict[type[Activation], type[Layer]] = {
     smooth.Elu: layers.ELU,
     axiswise.Softmax: layers.Softmax,
 }
+
+
+@finder("HardSigmoid")
+def _hard_sigmoid(source: Source, node: Node) -> Found | None:
+    """Of another slope than Keras 3's: between 0 and 1, as of a ReLU."""
+    told = node.attributes
+    scale, offset = (formulas.rounded(told.get(*one)) for one in (("alpha", 0.2), ("beta", 0.5)))
+
+    def make(building: Building, x: Tensor) -> Tensor:
+        x = building.whole(x)
+        x = building.called(layers.Rescaling, node, x, scale=scale, offset=offset)
+        return building.called(layers.ReLU, node, x, max_value=1.0)
+
+    return Found(node.inputs, make)
 
 
 class Activated(NamedTuple):
@@ -72,14 +86,16 @@ def _activated(node: Node, act: Any, building: Building, x: Tensor) -> Tensor:
 def _along(source: Source, node: Node, axes: Axes) -> Activation:
     """Return softmax over an axis; before opset 13, over that and all behind it."""
     old = source.opset < 13
-    axis = node.attributes.get("axis", 1 if old else -1) % len(axes)
-    over = list(range(axis, len(axes))) if old else [axis]
-    own = [number for a in over if (number := axes[a]) is not None]
+    axis = node.attributes.get("axis", 1 if old else -1)
+    if not -len(axes) <= axis < len(axes):
+        raise RefusedError(f"is along axis {axis} of a tensor of rank {len(axes)}")
+    first = axis % len(axes)
+    over = [n for n in range(first, len(axes) if old else first + 1) if axes[n] is not None]
     if node.kind == "Softmax":
-        return _placed(axiswise.Softmax(own if len(own) > 1 else own[0]), tuple(range(_rank(axes))))
-    if len(own) > 1:
+        return _placed(axiswise.Softmax(over), axes)
+    if len(over) > 1:
         raise RefusedError("is over several axes")
-    return _placed(axiswise.LogSoftmax(own[0]), tuple(range(_rank(axes))))
+    return _placed(axiswise.LogSoftmax(*over), axes)
 
 
 def _rank(axes: Axes) -> int:
@@ -100,7 +116,7 @@ def _placed(activation: Any, axes: Axes) -> Activation:
     places = axis if isinstance(axis, list) else [axis]
     own = []
     for place in places:
-        if not -len(axes) <= place < len(axes) or axes[place] is None:
-            raise RefusedError(f"is along axis {place}, which the network has not")
+        if not -len(axes) <= place < len(axes) or axes[place] in (None, 0):
+            raise RefusedError(f"is along axis {place}: the batch, or one that the file added")
         own.append(-1 if axes[place] == _rank(axes) - 1 else axes[place])
     return type(activation)(axis=own if len(own) > 1 else own[0])

@@ -1,8 +1,9 @@
 """The network while it is made from a graph: its layers, and what stands for the file's tensors.
 
 Convolutions of ONNX take (batch, channels, time), those of a network either order. A tensor of the
-file is therefore a view of one of the network: its axes may be others' order, and axes of size 1
-may be there that the network has not. A layer is added only where somebody needs the file's order.
+file is therefore a view of one of the network: its axes may stand in another order, and axes of
+size 1 may be there that the network has not. A layer is added only where somebody needs the file's
+order.
 """
 
 from __future__ import annotations
@@ -136,20 +137,17 @@ class Building:
         node: Node,
         x: Tensor,
         weights: Sequence[tuple[str, Array]] = (),
-        *,
-        tensor: SymbolicTensor | None = None,
         **arguments: Any,
     ) -> Tensor:
         """Return what a layer of one input makes of `x`, in whose order of axes it is.
 
         Arguments:
             node: the last that the layer stands for, after which it is called.
-            weights: for each weight the names of the file's constants, and the values. A layer
-                with the same ones is called again.
-            tensor: of the network, if it is not that of `x`.
+            weights: for each the name of the file's constant, and the values. A layer with the
+                same ones is called again.
         """
         dtype = self.policy(node, [x])
-        given = self._taken_as(x, tensor or x.tensor, dtype)
+        given = self._taken_as(x, x.tensor, dtype)
         # Equal constants may be stored once: layers that have learnt nothing are told by scope.
         told = node.scope if weights and not np.ptp(weights[0][1]) else ""
         names = tuple(name for name, _ in weights)

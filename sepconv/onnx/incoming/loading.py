@@ -135,7 +135,9 @@ def _planned(source: Source, sizes: set[str], refused: dict[int, str]) -> dict[i
     while wanted:
         name = wanted.pop()
         node = source.makers.get(name)
-        if node is None or name in source.constants or node.number in plan | refused:
+        if node is None or name in source.constants:
+            continue
+        if node.number in plan or node.number in refused:
             continue
         found = _guarded(node, refused, functools.partial(_found, source, sizes, node, name))
         if found is not None:

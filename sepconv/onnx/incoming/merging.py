@@ -24,6 +24,7 @@ CLASSES: dict[str, type[Layer]] = {
     "Sum": layers.Add,
     "Mean": layers.Average,
 }
+CHAINED = ("Add", "Sum", "Mul", "Max", "Min")  # of three is that of two and one
 
 
 # --- several tensors -----------------------------------------------------------------------------
@@ -43,7 +44,9 @@ def _average(source: Source, node: Node) -> Found | None:
 
 @finder(*CLASSES)
 def _merge(source: Source, node: Node) -> Found | None:
-    names = node.inputs if node.kind == "Sub" else _terms(source, node)
+    names = _terms(source, node) if node.kind in CHAINED else node.inputs
+    if any(name in source.constants for name in names):
+        names = node.inputs
     if any(name in source.constants for name in names):
         return None
     return Found(names, functools.partial(_merged, CLASSES[node.kind], node))

@@ -98,7 +98,8 @@ def _flatten(source: Source, node: Node) -> Found | None:
 
 
 def _flattened(node: Node, building: Building, x: Tensor) -> Tensor:
-    if node.attributes.get("axis", 1) not in (1, 1 - x.rank):
+    axis = node.attributes.get("axis", 1)
+    if (axis + x.rank if axis < 0 else axis) != 1:
         raise RefusedError("flattens other axes than all but the batch")
     x = replace(building.whole(x), axes=x.real)
     rank, form = x.rank, "channels_last"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -65,7 +66,10 @@ def _causal(source: Source, node: Node) -> Found | None:
     """A convolution of which the end is cut off again: it pads so much less there."""
     conv = source.inner(node.inputs[0], None)
     bounds = [source.operand(node, *told) for told in (("starts", 1), ("ends", 2), ("axes", 3))]
+    steps = source.operand(node, "steps", 4)
     if conv is None or conv.kind != "Conv" or any(b is None or b.size != 1 for b in bounds):
+        return None
+    if steps is not None and (steps != 1).any():
         return None
     start, end, axis = (int(bound.reshape(())) for bound in bounds if bound is not None)
     left, right = (conv.attributes.get("pads") or [0, 0])[:2]
@@ -131,14 +135,27 @@ def over_time(building: Building, x: Tensor, axis: int, what: str) -> Tensor:
     return replace(made, axes=tuple(swapped))
 
 
+# How Resize finds the nearest step, by its attributes; and the ways that repeat each.
+_NEAREST = {
+    "coordinate_transformation_mode": "half_pixel",
+    "nearest_mode": "round_prefer_floor",
+}
+_REPEATING = [
+    ("asymmetric", "floor"),
+    *itertools.product(
+        ("half_pixel", "pytorch_half_pixel"), ("round_prefer_floor", "round_prefer_ceil")
+    ),
+]
+
+
 @finder("Resize", "Upsample")
 def _resize(source: Source, node: Node) -> Found | None:
     told = node.attributes
-    place = 2 if node.kind == "Resize" and len(node.inputs) > 2 else 1
-    form = told.get("coordinate_transformation_mode", "half_pixel"), told.get("nearest_mode", "")
-    repeats = form[0] == "half_pixel" or form == ("asymmetric", "floor")
-    old = node.kind == "Upsample" or len(node.inputs) == 2
-    if told.get("mode", "nearest") != "nearest" or not (repeats or old) or told.get("axes"):
+    old = node.kind == "Upsample" or source.opset < 11
+    place = 1 if old else 2
+    form = tuple(told.get(name, default) for name, default in _NEAREST.items())
+    of_axes = told.get("axes") or told.get("keep_aspect_ratio_policy", "stretch") != "stretch"
+    if told.get("mode", "nearest") != "nearest" or not (old or form in _REPEATING) or of_axes:
         raise RefusedError(
             f"interpolates ({told.get('mode')}, {', '.join(form)}); steps can be repeated"
         )
