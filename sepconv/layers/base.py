@@ -337,7 +337,8 @@ class Layer(Operation):
         if packed is not None and packed.is_current():
             return packed.result
         with self._lock:  # so no `set_weights` is half done
-            state.check_built(self, "call")
+            if not self.built:
+                state.check_built(self, "call")
             arrays = tuple(variable.value for variable in self._variables)
             result = self.pack(*arrays)
             sources = tuple(zip(self._variables, arrays, strict=True))

@@ -35,6 +35,13 @@ class Convolution(CoreLayer):
         self._min_steps = 1 if valid else 0  # of output
         self._min_time = self._span if valid else 0
         self.input_spec = InputSpec(min_ndim=3)
+        # The arguments by which a plan of the core knows the steps of time.
+        self.geometry: dict[str, Any] = {
+            "strides": self._stride,
+            "padding": self._padding,
+            "dilation_rate": self._dilation,
+            "channels_first": self._channels_first,
+        }
 
     def check(self) -> None:
         super().check()
@@ -64,16 +71,6 @@ class Convolution(CoreLayer):
             )
         self.input_spec = InputSpec(min_ndim=3, axes={self._channel_axis: channels})
         return channels
-
-    @property
-    def geometry(self) -> dict[str, Any]:
-        """The arguments by which a plan of the core knows the steps of time."""
-        return {
-            "strides": self._stride,
-            "padding": self._padding,
-            "dilation_rate": self._dilation,
-            "channels_first": self._channels_first,
-        }
 
     def check_input(self, inputs: NDArray[Any]) -> None:
         if inputs.ndim != 3 or inputs.shape[self._time_axis] < self._min_time:

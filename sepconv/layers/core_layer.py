@@ -13,7 +13,12 @@ from sepconv.arrays import float_dtype
 from sepconv.errors import ValidationError
 from sepconv.layers.base import Layer
 from sepconv.layers.gradients import Gradients, Pull
-from sepconv.layers.packed_kernels import Computation, CoreGradient, PackedKernels
+from sepconv.layers.packed_kernels import (
+    PLAIN_RELU,
+    Computation,
+    CoreGradient,
+    PackedKernels,
+)
 from sepconv.layers.rules import Shape
 
 
@@ -35,6 +40,16 @@ class CoreLayer(Layer):
         # Elementwise built-ins run in the core, tile by tile; others on its linear output.
         self._fused = self._activation.elementwise
         self._working_dtype = float_dtype(self.dtype_policy.working_dtype)
+        name = self._activation.core_name if self._fused else "linear"
+        parameters = self._activation.parameters if self._fused else ()
+        self._is_linear = self._fused and name == "linear"
+        self._is_relu = name == "relu" and parameters == PLAIN_RELU
+        # What the core does besides: the arguments of `plan`.
+        self._finish = {
+            "activation": name,
+            "parameters": parameters,
+            "dtype": self._input_dtype if self._fused else self._working_dtype,
+        }
 
     def check(self) -> None:
         for part, rank in self.RANKS.items():
@@ -71,17 +86,18 @@ class CoreLayer(Layer):
         raise NotImplementedError(f"{type(self).__name__} must define `gradient`")
 
     def pack(self, *arrays: NDArray[Any]) -> PackedKernels:
-        # A mixed policy rounds each weight to the compute dtype; the arithmetic is never 16-bit.
-        weights = [
-            array.astype(self._input_dtype, copy=False).astype(self._working_dtype, copy=False)
-            for array in arrays
-        ]
+        weights = [self._rounded(array) for array in arrays]
         return PackedKernels(
+            self.plan(*weights, **self._finish),
             partial(self.plan, *weights),
             lambda plan: self.gradient(plan, *weights),
-            self._activation if self._fused else None,
-            self._input_dtype if self._fused else self._working_dtype,
         )
+
+    def _rounded(self, array: NDArray[Any]) -> NDArray[Any]:
+        """Return a weight in the dtype computed in; a mixed policy rounds it to that of inputs."""
+        if array.dtype is self._input_dtype is self._working_dtype:
+            return array
+        return array.astype(self._input_dtype, copy=False).astype(self._working_dtype, copy=False)
 
     def core_operations(self) -> Sequence[Any] | None:
         convolution = self.packed().plan.operation()
@@ -117,10 +133,10 @@ class CoreLayer(Layer):
         packed: PackedKernels = self.packed()
         x = inputs.astype(self._working_dtype, copy=False)
         relu_output = None
-        if packed.is_linear or packed.is_relu:
+        if self._is_linear or self._is_relu:
             outputs = packed.plan(inputs)
             pull_activation = None
-            if packed.is_relu:  # its gradient is a comparison with 0, made while dy is read
+            if self._is_relu:  # its gradient is a comparison with 0, made while dy is read
                 relu_output = outputs.astype(self._working_dtype, copy=False)
         else:
             outputs, pull_activation = self._activation.vjp(packed.linear_plan()(x))

@@ -57,9 +57,10 @@ class Pullback:
             given = iter(self._in_order(dy))
             dy = mapped(lambda y: _fitting(next(given), y), self._outputs)
         dx, gradients = self._pull(dy, input_gradient)
-        wanted = {id(variable) for variable in self._layer.trainable_weights}
+        if not self._layer.trainable:
+            gradients = {}
         return (dx if input_gradient else None), {
-            variable: gradient for variable, gradient in gradients.items() if id(variable) in wanted
+            variable: gradient for variable, gradient in gradients.items() if variable.trainable
         }
 
     def _in_order(self, dy: Any) -> list[Any]:

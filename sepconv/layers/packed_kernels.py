@@ -6,10 +6,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
-
-from sepconv.activations import Activation
 
 if TYPE_CHECKING:
     from sepconv.core import Operation
@@ -49,31 +46,21 @@ class PackedKernels:
     """One state of a layer's weights, immutable; what is not always needed is packed when it is.
 
     Arguments:
-        make_plan: returns what computes; it takes the activation, its parameters and the dtype.
-        make_gradient: returns the gradients for such a plan.
-        activation: what the core applies; None for one that it does not compute.
-        dtype: of x and y.
+        plan: computes the layer.
+        linear_plan: returns what computes it without the activation, in the dtype computed in.
+        make_gradient: returns the gradients for `plan`.
     """
 
     def __init__(
         self,
-        make_plan: Callable[..., Computation],
+        plan: Computation,
+        linear_plan: Callable[[], Computation],
         make_gradient: Callable[[Computation], CoreGradient],
-        activation: Activation | None,
-        dtype: np.dtype[Any],
     ) -> None:
-        name = "linear" if activation is None else activation.core_name
-        parameters = () if activation is None else activation.parameters
-        self.is_linear = activation is not None and name == "linear"
-        self.is_relu = name == "relu" and parameters == PLAIN_RELU
-        self._make_plan = make_plan
+        self.plan = plan
+        self.linear_plan = linear_plan
         self._make_gradient = make_gradient
         self._gradient: CoreGradient | None = None
-        self.plan = make_plan(activation=name, parameters=parameters, dtype=dtype)
-
-    def linear_plan(self) -> Computation:
-        """Return the plan without the activation, in the dtype that is computed in."""
-        return self._make_plan()
 
     def gradient(self) -> CoreGradient:
         """Return the gradients by the linear outputs; two threads may pack them at once."""

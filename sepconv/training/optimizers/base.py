@@ -151,16 +151,17 @@ class Optimizer(Declared):
         self._check_known(grads, variables)
         if not len(variables):
             return []
-        grads = self._clipped([np.asarray(gradient) for gradient in grads])
+        grads = self._clipped(grads)
         rate = self.current_learning_rate
         factors: dict[Any, tuple[float, ...]] = {}
         updates = []
         for gradient, variable in zip(grads, variables, strict=True):
             weights = widened(variable.value)
-            if weights.dtype not in factors:
-                factors[weights.dtype] = self.factors(weights.dtype.type(rate))
-            slopes = np.ascontiguousarray(gradient, weights.dtype).reshape(weights.shape)
-            updates.append((weights, slopes, self._slots[variable], factors[weights.dtype]))
+            dtype, shape = weights.dtype, weights.shape
+            if dtype not in factors:
+                factors[dtype] = self.factors(dtype.type(rate))
+            slopes = np.ascontiguousarray(gradient, dtype).reshape(shape)
+            updates.append((weights, slopes, self._slots[variable], factors[dtype]))
         values = updated_weights(self.rule, updates, (rate, self.weight_decay or 0.0))
         self.iterations += 1
         return [_kept(value, variable) for value, variable in zip(values, variables, strict=True)]
@@ -178,16 +179,17 @@ class Optimizer(Declared):
                     f"variables; use a new optimizer, or compile the model again"
                 )
 
-    def _clipped(self, grads: Arrays) -> Arrays:
+    def _clipped(self, grads: Sequence[NDArray[Any]]) -> Sequence[NDArray[Any]]:
+        if self.clipvalue is self.clipnorm is self.global_clipnorm is None:
+            return grads
+        grads = [np.asarray(gradient) for gradient in grads]
         if self.clipvalue is not None:
             return [np.clip(gradient, -self.clipvalue, self.clipvalue) for gradient in grads]
         if self.clipnorm is not None:
             return [_scaled(g, self.clipnorm / max(_norm_of([g]), self.clipnorm)) for g in grads]
-        if self.global_clipnorm is not None:
-            norm = _norm_of(grads)
-            scale = self.global_clipnorm / max(norm, self.global_clipnorm) + (norm - norm)
-            return [_scaled(gradient, scale) for gradient in grads]
-        return grads
+        norm = _norm_of(grads)
+        scale = self.global_clipnorm / max(norm, self.global_clipnorm) + (norm - norm)
+        return [_scaled(gradient, scale) for gradient in grads]
 
     # --- state -----------------------------------------------------------------------------------
 
@@ -254,9 +256,10 @@ class Optimizer(Declared):
 
 def _kept(value: NDArray[Any], variable: Variable) -> NDArray[Any]:
     """Return the new value as `variable` keeps it: within its constraint, rounded, read-only."""
-    if variable.constraint is not None:
-        value = variable.constraint(value)
-    value = np.ascontiguousarray(value, variable.value.dtype).reshape(variable.shape)
+    dtype = variable.value.dtype
+    if variable.constraint is not None or value.dtype != dtype:
+        constrained = value if variable.constraint is None else variable.constraint(value)
+        value = np.ascontiguousarray(constrained, dtype).reshape(variable.shape)
     value.flags.writeable = False
     return value
 
