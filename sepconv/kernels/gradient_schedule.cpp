@@ -14,7 +14,8 @@ constexpr double serial_work = 4e6, cell_work = 1e8, round_work = 2e9;
 // A depthwise convolution alone waits for memory, as long as for so many products of a step; its
 // sums are few, so cells of its own are cheap.
 constexpr double alone_cell_work = 4e6, alone_products = 32;
-constexpr int64_t most_cells = 32;
+// Each partition has sums of its own, in memory: with 32 cells quartz_k75 took a tenth longer.
+constexpr int64_t most_cells = 16;
 // A block's share of the pointwise kernel and of its gradient: both stay in L2 beside a tile.
 constexpr double block_bytes = 512 << 10;
 
@@ -25,8 +26,9 @@ GradientCut gradient_cut(const Backward& b, const GradientKernels& kernels,
   const double others = p.alone() ? alone_products : 2. * double(p.filters);
   const double step_work = 2. * double(p.depth()) * (3. * double(p.taps) + others);
   const double work = step_work * double(call.batch) * double(call.out_steps);
-  const int64_t cells = std::clamp<int64_t>(
-      int64_t(work / (p.alone() ? alone_cell_work : cell_work)), 1, most_cells);
+  const double worth = work / (p.alone() ? alone_cell_work : cell_work);
+  int64_t cells = 1;  // a power of two: with 11 of them, two threads wait for the last one
+  while (2 * cells <= most_cells && double(2 * cells) <= worth) cells *= 2;
 
   cut.classes = std::min(p.classes, call.out_steps);
   const int64_t in_class = ceil_div(call.out_steps, cut.classes);
@@ -54,7 +56,7 @@ GradientCut gradient_cut(const Backward& b, const GradientKernels& kernels,
   cut.tile = std::min(kernels.tile(b, cut.block_panels), cut.stretch);
 
   cut.units = apart * cut.stretches;
-  cut.partitions = std::min(ceil_div(cells, cut.blocks), cut.units);
+  cut.partitions = std::clamp<int64_t>(cells / cut.blocks, 1, cut.units);
   cut.round_units =
       std::max<int64_t>(1, int64_t(round_work / (block_work * double(cut.stretch))));
   cut.rounds = ceil_div(ceil_div(cut.units, cut.partitions), cut.round_units);
