@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from keras_oracle import keras
 
 from sepconv import config
 from sepconv.config.codes import RULES
+from sepconv.config.kinds import LAYERS, NETWORKS, ONLY_IN_KERAS
 
 
 def codes(text: str) -> set[str]:
@@ -29,3 +31,8 @@ def test_explanation_is_whole(code: str) -> None:
     assert rule.title and not rule.title.endswith(".")
     assert rule.why.endswith((".", ")"))
     assert rule.severity in ("error", "warning")
+
+
+def test_layers_of_keras_alone_are_keras_s_and_not_here() -> None:
+    assert all(hasattr(keras.layers, name) for name in ONLY_IN_KERAS)
+    assert not ONLY_IN_KERAS & {*LAYERS, *NETWORKS}

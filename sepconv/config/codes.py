@@ -197,8 +197,8 @@ RULES: dict[str, Rule] = {
         "warning",
     ),
     "SC110": Rule(
-        "not built yet",
-        "The config format has this class, but this version of sepconv cannot build it.",
+        "layer of Keras alone",
+        "Keras has this layer; sepconv does not.",
         "Sequential: {layers: [{LSTM: {units: 4}}]}\n",
         "Sequential: {layers: [{SeparableConv1D: {filters: 4, kernel_size: 3}}]}\n",
     ),

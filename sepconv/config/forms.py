@@ -6,7 +6,7 @@ from typing import Any
 
 from sepconv.config import graphs
 from sepconv.config.findings import Findings, Note
-from sepconv.config.kinds import LAYERS, PLANNED, article, class_names, object_kind
+from sepconv.config.kinds import LAYERS, ONLY_IN_KERAS, article, class_names, object_kind
 from sepconv.config.nodes import Entry, Items, Node, Path, Scalar, Table
 from sepconv.config.specs import Given, Spec, givens, is_functional, is_sequential, text
 from sepconv.registry import Registry, registered
@@ -105,7 +105,9 @@ def _short_form(
 ) -> Spec | None:
     reserved = envelope | LONG_FORM
     keys = [key for key in node.entries if not key.startswith("x-") and key not in reserved]
-    known = [key for key in keys if key in class_names(registry) or ">" in key or key in PLANNED]
+    known = [
+        key for key in keys if key in class_names(registry) or ">" in key or key in ONLY_IN_KERAS
+    ]
     if not keys or (not known and len(keys) > 1):
         if not keys:
             findings.add(

@@ -21,7 +21,7 @@ from sepconv.config.kinds import (
     LAYERS,
     NETWORK_ARGUMENTS,
     NETWORKS,
-    PLANNED,
+    ONLY_IN_KERAS,
     article,
     class_names,
     declared,
@@ -189,7 +189,7 @@ def _report_class_keys(broken: Broken, extra: list[str], root: Node, findings: F
         if findings.is_full:
             break
         span = key_span(root, (*broken.path, key))
-        if not named or (key in PLANNED and registry is LAYERS):
+        if not named or (key in ONLY_IN_KERAS and registry is LAYERS):
             _report_class(broken, key, span, findings)
             continue
         name = "class_name" if "class_name" in named else named[0]
@@ -202,8 +202,8 @@ def _report_class_keys(broken: Broken, extra: list[str], root: Node, findings: F
 def _report_class(broken: Broken, key: str, span: Span, findings: Findings) -> None:
     path = (*broken.path, key)
     registry = _KINDS.get(broken.title, LAYERS)
-    if key in PLANNED and registry is LAYERS:
-        _report_planned(key, span, path, findings)
+    if key in ONLY_IN_KERAS and registry is LAYERS:
+        _report_only_in_keras(key, span, path, findings)
     else:
         known = broken.schema["properties"]
         _report_unknown(registry.kind, key, known, span, path, findings, broken.value)
@@ -249,8 +249,8 @@ def _report_missing(broken: Broken, root: Node, findings: Findings) -> None:
 
 def _report_name(broken: Broken, span: Span, findings: Findings) -> None:
     kind = broken.title.removesuffix(" name")
-    if broken.value in PLANNED and kind == LAYERS.kind:
-        _report_planned(broken.value, span, broken.path, findings)
+    if broken.value in ONLY_IN_KERAS and kind == LAYERS.kind:
+        _report_only_in_keras(broken.value, span, broken.path, findings)
     else:
         _report_unknown(kind, broken.value, broken.told, span, broken.path, findings)
 
@@ -270,11 +270,11 @@ def _report_unknown(
     findings.add("SC101", f"unknown {kind} `{name_of(name)}`", span, path, help=help, fix=fix)
 
 
-def _report_planned(name: str, span: Span, path: Path, findings: Findings) -> None:
+def _report_only_in_keras(name: str, span: Span, path: Path, findings: Findings) -> None:
     findings.add(
         "SC110",
-        f"`{name}` cannot be built by this version of sepconv",
+        f"sepconv has no {name}, which is Keras's alone",
         span,
         path,
-        help=f"it builds {', '.join([*LAYERS, *NETWORKS])}",
+        help=f"its layers are {', '.join([*LAYERS, *NETWORKS])}",
     )
