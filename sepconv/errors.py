@@ -55,9 +55,18 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
     Case and the separators `_`, `-` and space do not count, so `kernelSize` finds `kernel_size`.
 
+    A name whose words some candidate has, and others, is meant to be the shortest of these.
+
     >>> nearest("kernal_size", ["filters", "kernel_size"])
     'kernel_size'
+    >>> nearest("sparse_entropy", ["binary_entropy", "sparse_categorical_entropy"])
+    'sparse_categorical_entropy'
     """
+    known = list(known)
+    words = set(name[:64].lower().split("_"))
+    holding = [candidate for candidate in known if words <= set(candidate.split("_"))]
+    if len(words) > 1 and holding:
+        return min(holding, key=len)
     import difflib  # a quarter of a megabyte, which only a mistake costs
 
     plain = {_plain(candidate): candidate for candidate in known}

@@ -75,3 +75,40 @@ def test_fix_mends_the_certain_ones_and_leaves_the_choices() -> None:
 def test_each_finding_says_what_to_do() -> None:
     for finding in config.validate(TEXT.encode(), SOURCE.name).findings:
         assert finding.help or finding.fix or "must be at least 0" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("text", "help"),
+    [
+        ("default: {Dense: {units: 3}}\nDense: {units: 3}\n", "did you mean `defaults`?"),
+        ("Dropout: 0.2\n", "write `Dropout: {rate: 0.2}`"),
+        ("Dense: 12\n", "write `Dense: {units: 12}`"),
+        ("Activation: relu\n", "write `Activation: {activation: relu}`"),
+        ("Sequential: {input_shape: 300, layers: [Flatten]}\n", "write `[300]`"),
+        (
+            "Sequential:\n  input_shape: [null, 300, 12]\n  layers: [{MaxPooling1D: {}}]\n",
+            "the batch is left out of shapes",
+        ),
+        (
+            "SeparableConv1D: {filters: 4, kernel_size: 3, kernel_initializer: zeros}\n",
+            "the kernels have `depthwise_initializer` and `pointwise_initializer`",
+        ),
+        (
+            "training: {loss: mse, learning_rate: 0.1}\nFlatten: {}\n",
+            "it is the optimizer's: `optimizer: {Adam: {learning_rate: ...}}`",
+        ),
+        (
+            "training: {loss: sparse_crossentropy}\nFlatten: {}\n",
+            "did you mean `sparse_categorical_crossentropy`?",
+        ),
+        ("training: {loss: mse, data: train.npz}\nFlatten: {}\n", "write `{train: train.npz}`"),
+        ("training: {loss: mse, metrics: accuracy}\nFlatten: {}\n", "write `[accuracy]`"),
+        (
+            "training: {loss: mse, callbacks: {TerminateOnNaN: {}}}\nFlatten: {}\n",
+            "write a list: `- ` before each item",
+        ),
+    ],
+)
+def test_help_of_a_first_mistake(text: str, help: str) -> None:
+    findings = config.validate(text.encode(), "net.yaml").findings
+    assert help in [finding.help for finding in findings]

@@ -72,6 +72,11 @@ def test_nearest_finds_what_was_meant(name: str, expected: str | None) -> None:
     assert errors.nearest(name, ["filters", "kernel_size", "strides"]) == expected
 
 
+def test_nearest_has_all_words_of_the_name_if_one_has() -> None:
+    known = ["binary_entropy", "sparse_categorical_entropy", "sparse_top_k_categorical_entropy"]
+    assert errors.nearest("sparse_entropy", known) == "sparse_categorical_entropy"
+
+
 def test_suggestion_names_the_nearest_or_all() -> None:
     assert errors.suggestion("filter", ["filters"]) == "; did you mean `filters`?"
     assert errors.suggestion("zzz", ["b", "a"]) == "; there are: a, b"

@@ -204,7 +204,8 @@ def _fits_window(spec: Spec, layer: Any, flow: Flow, findings: Findings) -> bool
     shape = flow.shape or ()
     if len(shape) != 2:
         message = f"{spec.name} takes (time, channels), and {written(shape)} reaches it"
-        findings.add("SC311", message, spec.span, spec.path, notes=flow.note(None))
+        help = "the batch is left out of shapes" if len(shape) == 3 else None
+        findings.add("SC311", message, spec.span, spec.path, help=help, notes=flow.note(None))
         return False
     steps = shape[0 if layer.data_format == "channels_last" else 1]
     return not _is_too_short(spec, layer, steps, flow, findings)

@@ -147,17 +147,7 @@ def _report_argument(broken: Broken, key: str, root: Node, findings: Findings) -
         return
     is_dropped = key in DROPPED and broken.title not in NETWORKS
     if is_dropped or (key == "dtype" and broken.title not in LAYERS):
-        table = at(root, broken.path)
-        is_idle = key != "groups" or broken.value[key] == 1
-        findings.add(
-            "SC111",
-            f"`{key}` of {broken.title} is from Keras 2 and dropped",
-            span,
-            path,
-            fix=fixes.removing(table.entries[key])
-            if is_idle and isinstance(table, Table)
-            else None,
-        )
+        _report_dropped(broken, key, root, findings)
         return
     owner = f" for {broken.title}" if broken.title else ""
     known = broken.schema.get("properties", {})
@@ -167,9 +157,32 @@ def _report_argument(broken: Broken, key: str, root: Node, findings: Findings) -
         f"unknown argument `{name_of(key)}`{owner}",
         span,
         path,
-        help=twice if new else did_you_mean(key, known, "arguments"),
+        help=twice if new else _of_optimizer(broken, key) or did_you_mean(key, known, "arguments"),
         fix=fixes.renaming(key, span, known, taken),
     )
+
+
+def _report_dropped(broken: Broken, key: str, root: Node, findings: Findings) -> None:
+    """Report a key of Keras 2 that nothing reads, and those that do what it says."""
+    path, table = (*broken.path, key), at(root, broken.path)
+    is_idle = key != "groups" or broken.value[key] == 1
+    parts = [f"{part}_{key.removeprefix('kernel_')}" for part in ("depthwise", "pointwise")]
+    is_split = set(parts) <= set(broken.schema.get("properties", {}))
+    findings.add(
+        "SC111",
+        f"`{key}` of {broken.title} is from Keras 2 and dropped",
+        key_span(root, path),
+        path,
+        help=f"the kernels have `{parts[0]}` and `{parts[1]}`" if is_split else None,
+        fix=fixes.removing(table.entries[key]) if is_idle and isinstance(table, Table) else None,
+    )
+
+
+def _of_optimizer(broken: Broken, key: str) -> str | None:
+    """Return where an optimizer's argument belongs that stands in the training section."""
+    if broken.title == "training" and key in (declared(_KINDS["optimizer"], "Adam") or ()):
+        return f"it is the optimizer's: `optimizer: {{Adam: {{{key}: ...}}}}`"
+    return None
 
 
 def _report_class_keys(broken: Broken, extra: list[str], root: Node, findings: Findings) -> None:
@@ -193,7 +206,7 @@ def _report_class_keys(broken: Broken, extra: list[str], root: Node, findings: F
             _report_class(broken, key, span, findings)
             continue
         name = "class_name" if "class_name" in named else named[0]
-        beside = [own for own in BESIDE_A_LAYER if own in known and own not in broken.value]
+        beside = [own for own in _BESIDE if own in known and own not in broken.value]
         help = did_you_mean(key, beside) or _way_out(registry, name, key)
         message = f"unknown key `{name_of(key)}` beside `{name}`"
         findings.add("SC102", message, span, (*broken.path, key), help=help)

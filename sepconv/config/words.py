@@ -9,7 +9,9 @@ from sepconv.config import fixes
 from sepconv.config.fixes import OLD_BOOLS, Fix
 from sepconv.config.nodes import Node, Path, Scalar
 from sepconv.errors import shown
+from sepconv.rules import is_real
 
+_OF_EVERY_LAYER = ("name", "trainable", "dtype", "autocast")
 _TYPES = {
     "integer": "an integer",
     "number": "a number",
@@ -102,25 +104,36 @@ def _written(node: Node, value: Any) -> str:
     return shown(value)
 
 
+def _list(types: str | list[str]) -> list[str]:
+    return [types] if isinstance(types, str) else types
+
+
 def _type_words(types: str | list[str], schema: Mapping[str, Any]) -> str:
-    names = [types] if isinstance(types, str) else types
+    names = _list(types)
     if schema.get("maxItems") == 1 and "integer" in names:
         names = [name for name in names if name != "array"]  # [3] is allowed; 3 is what is meant
     return _either([_TYPES[name] for name in names])
 
 
 def _arguments_help(name: str, value: Any, schema: Mapping[str, Any]) -> str:
-    """Return how the arguments are written; a value alone is probably the first one's."""
-    first = next(iter(schema["properties"]), None)
-    if first is not None and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f"write `{name}: {{{first}: {value}}}`"
+    """Return how the arguments are written; a value alone is probably that of the first."""
+    fitting = {"integer", "number"} if is_real(value) else {"string"}
+    first = next((k for k, s in schema["properties"].items() if _is_own(k, s, fitting)), None)
+    if first is not None and (is_real(value) or isinstance(value, str)):
+        return f"write `{name}: {{{first}: {name_of(str(value))}}}`"
     if isinstance(value, list) and "layers" in schema["properties"]:
         return f"put the list under `{name}: layers:`"
     return f"write `{name}: {{argument: value}}`"
 
 
+def _is_own(key: str, schema: Mapping[str, Any], fitting: set[str]) -> bool:
+    """Tell whether an argument takes such a value, and not every layer has it."""
+    types = _list(schema.get("type", "string" if "allOf" in schema else []))  # objects have names
+    return key not in _OF_EVERY_LAYER and bool(fitting & set(types))
+
+
 def _type_help(value: Any, types: str | list[str], schema: Mapping[str, Any]) -> str | None:
-    names = [types] if isinstance(types, str) else types
+    names = _list(types)
     takes_number = "integer" in names or "number" in names
     if isinstance(value, str):
         word = value.lower().strip()
@@ -134,6 +147,12 @@ def _type_help(value: Any, types: str | list[str], schema: Mapping[str, Any]) ->
             return "take the comma out"
         if "null" in names and word in ("none", "nil"):
             return "write `null`"
+        if "object" in names and "properties" in schema:
+            return f"write `{{{next(iter(schema['properties']))}: {name_of(value)}}}`"
+    if "array" in names and isinstance(value, dict):
+        return "write a list: `- ` before each item"
+    if set(names) <= {"array", "null"} and value is not None:
+        return f"write `[{name_of(str(value))}]`"
     if isinstance(value, float) and "integer" in names and value.is_integer():
         return f"write `{int(value)}`"
     if schema.get("title") == "initializer" and isinstance(value, (int, float)):
