@@ -9,6 +9,7 @@ import re
 import resource
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -191,14 +192,27 @@ def test_terminal_gets_colours_and_no_color_takes_them_away(folder: Path) -> Non
     assert "\x1b[" not in on_a_terminal({"NO_COLOR": "1"})
 
 
-def on_a_terminal(environment: dict[str, str]) -> str:
+def test_progress_bar_comes_on_a_terminal_when_it_takes_long(folder: Path) -> None:
+    """It stands on standard error, so what is redirected is the report alone."""
+    run = "from sepconv.cli import main, terminal; terminal.PATIENCE = %d; main(['validate', '.'])"
+    assert "validating" in on_a_terminal({}, [sys.executable, "-c", run % -1], "stderr")
+    assert on_a_terminal({}, [sys.executable, "-c", run % 1000], "stderr") == ""
+
+
+def on_a_terminal(
+    environment: dict[str, str],
+    command: Sequence[str] = (sys.executable, "-m", "sepconv", "validate", "bad.yaml"),
+    stream: str = "stdout",
+) -> str:
+    """Return what a command writes to a stream that is a terminal; the other one is none."""
     import pty
 
     reader, writer = pty.openpty()
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: writer}
     subprocess.run(
-        [sys.executable, "-m", "sepconv", "validate", "bad.yaml"],
-        stdout=writer,
+        command,
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", **environment},
+        **streams,
     )
     os.close(writer)
     text = b""
@@ -242,6 +256,13 @@ def test_validator_starts_in_less_than_a_third_of_the_time_it_takes_to_import_ke
     ours = cpu_seconds(*command, PYTHONPYCACHEPREFIX=str(folder / "compiled"))
     assert ours < 0.3 * cpu_seconds("-c", "import keras")
     assert ours < 0.5  # seconds; it is half of that, while other programs run
+
+
+def test_thousand_files_take_seconds(folder: Path) -> None:
+    (folder / "many").mkdir()
+    for number in range(1000):
+        (folder / "many" / f"{number}.yaml").write_text(GOOD)
+    assert cpu_seconds("-m", "sepconv", "validate", "many") < 5  # 1.0 when nothing else runs
 
 
 def test_internal_error_is_told_in_a_line(
