@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sepconv.cli.errors import CommandError
 from sepconv.config import reference, schema
+from sepconv.config.schema_objects import file_name
 from sepconv.errors import suggestion
 
 
@@ -26,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.name is None:
         print(schema.text(schema.bundle(known)), end="")
         return 0
-    name = schema.file_name(arguments.name.removesuffix(".schema.json"))
+    name = file_name(arguments.name.removesuffix(".schema.json"))
     if name not in known:
         names = [file.removesuffix(".schema.json") for file in known]
         raise CommandError(f"no schema `{arguments.name}`{suggestion(arguments.name, names)}")
