@@ -100,8 +100,9 @@ class _Graph:
         layer = self.layers.get(ref.name)
         if layer is None:
             self.wrong.add((ref.name, ref.span))
-            if "" in self.graph.unread:
-                return  # it may be a layer whose name is missing
+            has_inputs = {"inputs", "input_layers"} & set(self.network.arguments)
+            if "" in self.graph.unread or not has_inputs:
+                return  # it may be a layer whose name is missing, or an input: that was reported
             self.findings.add(
                 "SC330",
                 f"no layer or input is called `{name_of(ref.name)}`",
