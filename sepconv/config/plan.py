@@ -31,15 +31,13 @@ class Objects(ObjectOf):
         self.listed = listed
 
     def normalise(self, value: Any, name: str) -> Any:
-        if isinstance(value, (list, tuple)):
-            return [self._one(item, name) for item in value]
-        if self.listed:
+        if self.listed and not isinstance(value, (list, tuple)):
             raise ValidationError(f"`{name}` must be a list, got {shown(value)}")
-        return self._one(value, name)
+        return self._items(value, name, depth=2 if self.listed else 1)
 
-    def _one(self, value: Any, name: str) -> Any:
-        if isinstance(value, (list, tuple)):
-            return [self._one(item, name) for item in value]
+    def _items(self, value: Any, name: str, depth: int) -> Any:
+        if depth and isinstance(value, (list, tuple)):
+            return [self._items(item, name, depth - 1) for item in value]
         if isinstance(value, Mapping) and not value.get("config"):
             value = value.get("class_name")  # the name alone, of which some fit the outputs
         return value if value in ACCURACY else super().normalise(value, name)

@@ -98,7 +98,9 @@ def _is_nested(listed: list[Any]) -> bool:
 
 def _per_output(plan: Spec, name: str, count: int) -> list[Spec | None]:
     listed = plan.listed.get(name)
-    return list(listed) if listed is not None else [plan.inner.get(name)] * max(count, 1)
+    if listed is None:
+        return [plan.inner.get(name)] * max(count, 1)
+    return [item if isinstance(item, Spec) else None for item in listed]  # a list was refused
 
 
 def _metrics(plan: Spec, index: int, count: int) -> list[Spec]:
