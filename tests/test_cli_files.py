@@ -119,9 +119,13 @@ def test_weights_alone_are_no_model(
 def test_self_test_is_stored_and_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["convert", "trained.keras", "m.keras", "--verify"]) == 2
     assert "holds no self-test" in capsys.readouterr().err
+    assert main(["convert", "net.yaml", "m.keras", "--verify"]) == 2
+    assert "net.yaml: holds no self-test" in capsys.readouterr().err
     assert main(["convert", "trained.keras", "m.keras", "--example", "x.npy"]) == 0
     assert main(["convert", "m.keras", "m.safetensors", "--verify"]) == 0
-    run = ["run", "m.keras", "--verify", "--input", "x.npy", "--output", "y.npy"]
+    assert main(["convert", "m.safetensors", "n.keras"]) == 0  # the self-test goes along
+    assert Path("n.keras").read_bytes() == Path("m.keras").read_bytes()
+    run = ["run", "n.keras", "--verify", "--input", "x.npy", "--output", "y.npy"]
     assert main(run) == 0
     assert "initializers" not in capsys.readouterr().err
     assert np.load("y.npy").tobytes() == outputs("trained.keras")

@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     has_weights = saving.is_model(source) or arguments.weights is not None
     if not target.endswith(CONFIGS) or arguments.save_weights:
         _check(layer, source, has_weights)
-    _write(layer, target, arguments.example)
+    _write(layer, source, target, arguments.example)
     if arguments.save_weights:
         layer.save_weights(arguments.save_weights)
     elif target.endswith(CONFIGS) and has_weights:
@@ -50,7 +50,7 @@ def _check(layer: Layer, source: str, has_weights: bool) -> None:
         _note("no --weights: the layers have the values of their initializers")
 
 
-def _write(layer: Layer, target: str, example: str | None) -> None:
+def _write(layer: Layer, source: str, target: str, example: str | None) -> None:
     if target.endswith(CONFIGS):
         config.dump(layer, target)
     elif target.endswith(saving.ONNX):
@@ -58,9 +58,9 @@ def _write(layer: Layer, target: str, example: str | None) -> None:
 
         export(layer, target)
     elif target.endswith(OF_MODELS):
-        x = read_array(Path(example), None, layer) if example else None
-        saving.save(layer, target, x)
-        _compare(layer, opening.load(target, verify=x is not None), target)
+        x = [read_array(Path(example), None, layer)] if example else saving.example_in(source)
+        saving.save(layer, target, x[0] if len(x) == 1 else x or None)
+        _compare(layer, opening.load(target, verify=bool(x)), target)
     else:
         layer.save_weights(target)
 

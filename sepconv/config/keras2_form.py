@@ -23,7 +23,8 @@ def modern(root: Table, notes: list[Note]) -> Table:
     entries = dict(root.entries)
     for key in LEFT_OUT:
         entry = entries.pop(key, None)
-        if entry is not None:
+        is_null = entry is not None and isinstance(entry.value, Scalar) and not entry.value.value
+        if entry is not None and not is_null:
             notes.append(Note(f"`{key}` is no part of a config and dropped", entry.key))
     network = _with_table(replace(root, entries=entries))
     layers = [

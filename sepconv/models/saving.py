@@ -47,6 +47,11 @@ def _check_network(model: Layer) -> None:
             )
 
 
+def example_in(path: str | PathLike[str]) -> list[NDArray[Any]]:
+    """Return the inputs of the self-test that a file holds; none without one."""
+    return _in_order(weights.examples(path), INPUT)
+
+
 def verify(model: Layer, path: str | PathLike[str]) -> None:
     """Compare what a network computes with the self-test that a file holds.
 
@@ -60,7 +65,8 @@ def verify(model: Layer, path: str | PathLike[str]) -> None:
     inputs, expected = _in_order(held, INPUT), _in_order(held, OUTPUT)
     if not inputs:
         raise ValidationError(
-            f"{path}: holds no self-test; `model.save(path, example=x)` makes one"
+            f"{path}: holds no self-test; `model.save(path, example=x)` or "
+            f"`sepconv convert IN OUT --example x.npy` makes one"
         )
     found = list(_numbered(OUTPUT, model(inputs[0] if len(inputs) == 1 else inputs)).values())
     if [y.shape for y in found] != [y.shape for y in expected]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from os import PathLike
 
 from sepconv.layers import Layer
-from sepconv.models.saving import save, verify
+from sepconv.models.saving import example_in, save, verify
 from sepconv.saving.objects import deserialize, serialize
 from sepconv.weights import FORMATS, config, contents, is_bare, naming, replacing
 
@@ -16,6 +16,7 @@ __all__ = [
     "config",
     "contents",
     "deserialize",
+    "example_in",
     "is_bare",
     "is_model",
     "load_weights",

@@ -138,7 +138,9 @@ def contents(path: str | PathLike[str]) -> dict[str, NDArray[Any]]:
 
 
 def examples(path: str | PathLike[str]) -> dict[str, NDArray[Any]]:
-    """Return the arrays of the self-test in a whole model; none if it has none."""
+    """Return the arrays of the self-test in a whole model; none if it has none, as a config."""
+    if not Path(path).name.endswith(tuple(FORMATS)):
+        return {}
     file_format = _format_of(path, FORMATS)
     with _opened(path) as file:
         found: dict[str, NDArray[Any]] = file_format.examples(file)
