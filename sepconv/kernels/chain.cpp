@@ -20,6 +20,19 @@ static void pause() {
 #endif
 }
 
+static void wait_for(const std::atomic<int64_t>& n, int64_t wanted) {
+  constexpr int turns = 1000;  // some 10 us, before the CPU is left to whom it may wait for
+  for (int turn = 0; n.load() < wanted; turn++)
+    turn < turns ? pause() : std::this_thread::yield();
+}
+
+// At the end of a region, where GCC's OpenMP spins for 100 us before it gives the CPU to a worker
+// that it waits for.
+static void meet(std::atomic<int64_t>& arrived) {
+  arrived.fetch_add(1);
+  if (this_thread() == 0) wait_for(arrived, team_size());
+}
+
 // What one layer does for some samples.
 struct Task {
   const Stage* stage;
@@ -100,14 +113,17 @@ static int run(const Task& t, int64_t job) {
 
 int run_apart(const ChainCall& c, int64_t begin, int64_t end, int64_t group, int threads) {
   int failed = 0;
-#pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(+ : failed) \
-    if (threads > 1)
-  for (int64_t first = begin; first < end; first += group) {
+  std::atomic<int64_t> arrived{0};
+#pragma omp parallel num_threads(threads) reduction(+ : failed) if (threads > 1)
+  {
     char* memory = c.memory + this_thread() * group * c.working_bytes;
-    for (int64_t i = 0; i < c.count; i++) {
-      const Task t = task_of(c, c.stages[i], memory, first, std::min(group, end - first), 1);
-      for (int64_t job = 0; job < t.jobs; job++) failed += run(t, job);
-    }
+#pragma omp for schedule(dynamic) nowait
+    for (int64_t first = begin; first < end; first += group)
+      for (int64_t i = 0; i < c.count; i++) {
+        const Task t = task_of(c, c.stages[i], memory, first, std::min(group, end - first), 1);
+        for (int64_t job = 0; job < t.jobs; job++) failed += run(t, job);
+      }
+    meet(arrived);
   }
   return failed;
 }
@@ -131,9 +147,7 @@ class Progress {
       for (int64_t job; (job = begin + counters[part].n.fetch_add(1)) < end; done.n.fetch_add(1))
         work(job);
     }
-    constexpr int turns = 1000;  // some 20 us, before the CPU is left to whom it may wait for
-    for (int turn = 0; done.n.load() < jobs; turn++)
-      turn < turns ? pause() : std::this_thread::yield();
+    wait_for(done.n, jobs);
   }
 
  private:
@@ -148,10 +162,14 @@ int run_together(const ChainCall& c, int64_t begin, int64_t end, int threads) {
   Progress progress(c.count, threads);
   if (!progress.is_whole()) return 1;
   int failed = 0;
+  std::atomic<int64_t> arrived{0};
 #pragma omp parallel num_threads(threads) reduction(+ : failed)
-  for (int64_t i = 0; i < c.count; i++) {
-    const Task t = task_of(c, c.stages[i], c.memory, begin, end - begin, threads);
-    progress.share(i, t.jobs, this_thread(), [&](int64_t job) { failed += run(t, job); });
+  {
+    for (int64_t i = 0; i < c.count; i++) {
+      const Task t = task_of(c, c.stages[i], c.memory, begin, end - begin, threads);
+      progress.share(i, t.jobs, this_thread(), [&](int64_t job) { failed += run(t, job); });
+    }
+    meet(arrived);
   }
   return failed;
 }

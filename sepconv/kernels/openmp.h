@@ -23,6 +23,14 @@ inline int this_thread() {
 #endif
 }
 
+inline int team_size() {
+#if defined(_OPENMP)
+  return omp_get_num_threads();
+#else
+  return 1;
+#endif
+}
+
 // Ends this thread's idle workers, who would be missing in a forked child that still counts on
 // them. Returns whether a child may use OpenMP afterwards.
 inline bool pause_openmp() {
