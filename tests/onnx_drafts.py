@@ -204,6 +204,12 @@ def half_of_the_padding_by_a_slice(g: Draft) -> str:
     return g.add("AveragePool", h, kernel_shape=[3], strides=[3], pads=[0, 0])
 
 
+def gated_halves(g: Draft) -> str:
+    one, other = g.add("Split", g.input(6, None), np.array([2, 4]), outputs=2, axis=1)
+    other = g.add("Slice", other, *map(np.array, ([1], [3], [1])))
+    return g.add("Mul", g.add("Tanh", one), g.add("Sigmoid", other))
+
+
 def shared_sigmoid(g: Draft) -> list[str]:
     x = g.input(6, None)
     gate = g.add("Sigmoid", x)
@@ -322,6 +328,11 @@ FOREIGN = [
     ),
     Foreign(
         half_of_the_padding_by_a_slice, ["ZeroPadding1D", "Conv1D", "AveragePooling1D"], 21 * 8
+    ),
+    Foreign(
+        gated_halves,
+        ["Cropping1D", "Cropping1D", "Cropping1D", "Activation", "Activation", "Multiply"],
+        24,
     ),
     Foreign(shared_sigmoid, ["Activation", "Activation"], 8 * 8),
     Foreign(repeated, ["Permute", "UpSampling1D", "Permute"], 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
@@ -147,13 +148,16 @@ def _planned(source: Source, sizes: set[str], refused: dict[int, str]) -> dict[i
 
 
 def _found(source: Source, sizes: set[str], node: Node, name: str) -> Found:
-    if name != node.output:
+    if name != node.output and node.kind != "Split":
         raise RefusedError(f"its output {shown(name)} is used; the first alone can be")
     if node.output in sizes and node.kind != "Shape":
         return Found(node.inputs, functools.partial(_computed, node))
     act = activations.found(source, node)
     if act is not None:
-        inner = _of_table(source, act.before) if act.before is not None else None
+        inner = None
+        if act.before is not None:
+            with contextlib.suppress(SepconvError):  # which that node tells of itself
+                inner = _of_table(source, act.before)
         if inner is not None and inner.activated is not None:
             return inner.activated(act.function, node)
         return activations.layer(node, act)
@@ -210,7 +214,9 @@ def _make(
         return  # something before it was refused
     given = [values[name] if name in values else constants[name] for name in found.inputs]
     made = _guarded(node, refused, functools.partial(found.make, building, *given))
-    if made is not None:
+    if isinstance(made, list):
+        values.update(zip(node.outputs, made, strict=False))
+    elif made is not None:
         values[node.output] = made
 
 

@@ -64,7 +64,9 @@ def _slice(source: Source, node: Node) -> Found | None:
 
 def _causal(source: Source, node: Node) -> Found | None:
     """A convolution of which the end is cut off again: it pads so much less there."""
-    conv = source.inner(node.inputs[0], None)
+    conv = source.inner(node.inputs[0])
+    if not all(name in source.constants for name in node.inputs[1:] if name):
+        return None
     bounds = [source.operand(node, *told) for told in (("starts", 1), ("ends", 2), ("axes", 3))]
     steps = source.operand(node, "steps", 4)
     if conv is None or conv.kind != "Conv" or any(b is None or b.size != 1 for b in bounds):
@@ -119,6 +121,32 @@ def _cropping(start: int, end: int, size: int | None) -> tuple[int, int]:
     if start < 0 or FAR > end >= 0:
         raise RefusedError("takes steps by their number from the other end of an open axis")
     return start, 0 if end >= FAR else -end
+
+
+@finder("Split")
+def _split(source: Source, node: Node) -> Found | None:
+    sizes = source.operand(node, "split", 1)
+    return Found(node.inputs[:1], functools.partial(_parted, node, sizes))
+
+
+def _parted(node: Node, sizes: Array | None, building: Building, x: Tensor) -> list[Tensor]:
+    x = building.whole(x)
+    axis, count = x.place(node.attributes.get("axis", 0)), len(node.outputs)
+    whole = x.shape[axis]
+    if whole is None:
+        raise RefusedError("splits an open axis")
+    each = -(-whole // count)
+    parts = [each] * (count - 1) + [whole - each * (count - 1)]
+    if sizes is not None:
+        parts = ints(sizes, "split")
+    if len(parts) != count or sum(parts) != whole or min(parts) < 1:
+        raise RefusedError(f"splits {whole} values into {parts}")
+    x = over_time(building, x, axis, "splits")
+    ends = list(itertools.accumulate(parts))
+    return [
+        building.called(layers.Cropping1D, node, x, cropping=(end - size, whole - end))
+        for end, size in zip(ends, parts, strict=True)
+    ]
 
 
 def over_time(building: Building, x: Tensor, axis: int, what: str) -> Tensor:

@@ -58,6 +58,9 @@ class Size:
     def __mod__(self, other: Any) -> Size:
         return Size("%", self, other)
 
+    def __int__(self) -> int:
+        raise TypeError("it follows from a size that is open")
+
     def max(self, other: Any) -> Size:
         """Return the larger of this and another."""
         return Size("max", self, other)

@@ -13,8 +13,8 @@ class Found(NamedTuple):
 
     Arguments:
         inputs: names of the tensors that are read; those of nodes that belong to it are not.
-        make: (building, values of the inputs) -> the value of the node's output. A value is a
-            Tensor, or an array: a constant, or sizes.
+        make: (building, values of the inputs) -> the value of the node's output, or a list of
+            those of several. A value is a Tensor, or an array: a constant, or sizes.
         activated: of a layer that takes an activation: returns what it is with one, given the
             function of axes and the node with which it ends.
     """
