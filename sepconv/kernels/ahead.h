@@ -18,10 +18,13 @@ class Ahead {
   }
   int64_t lines() const { return left; }
   void fetch(int64_t n) {
-    for (; n > 0 && now < count; n--) {
+    while (n > 0 && now < count) {
       Part& part = parts[now];
-      __builtin_prefetch(part.row + line * line_bytes, 0, 1);
-      if (++line < part.lines) continue;
+      const int64_t m = smaller(n, part.lines - line);
+      const char* first = part.row + line * line_bytes;
+      for (int64_t i = 0; i < m; i++) __builtin_prefetch(first + i * line_bytes, 0, 1);
+      n -= m, line += m;
+      if (line < part.lines) return;
       line = 0, part.row += part.stride;
       if (--part.rows == 0) now++;
     }
