@@ -339,7 +339,7 @@ class Layer(Operation):
         with self._lock:  # so no `set_weights` is half done
             if not self.built:
                 state.check_built(self, "call")
-            arrays = tuple(variable.value for variable in self._variables)
+            arrays = [variable.value for variable in self._variables]
             result = self.pack(*arrays)
             sources = tuple(zip(self._variables, arrays, strict=True))
             self.__dict__["_packed"] = state.Packed(sources, result)

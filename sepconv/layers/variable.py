@@ -123,4 +123,4 @@ def frozen(value: Any, dtype: str) -> NDArray[Any]:
 
 def widened(array: NDArray[Any]) -> NDArray[Any]:
     """Return 16-bit floats as float32, other arrays as they are."""
-    return array.astype(compute_dtype(array.dtype), copy=False)
+    return array if array.itemsize >= 4 else array.astype(compute_dtype(array.dtype))

@@ -157,10 +157,10 @@ class Optimizer(Declared):
         updates = []
         for gradient, variable in zip(grads, variables, strict=True):
             weights = widened(variable.value)
-            dtype, shape = weights.dtype, weights.shape
+            dtype = weights.dtype
             if dtype not in factors:
                 factors[dtype] = self.factors(dtype.type(rate))
-            slopes = np.ascontiguousarray(gradient, dtype).reshape(shape)
+            slopes = np.ascontiguousarray(gradient, dtype).reshape(weights.shape)
             updates.append((weights, slopes, self._slots[variable], factors[dtype]))
         values = updated_weights(self.rule, updates, (rate, self.weight_decay or 0.0))
         self.iterations += 1
