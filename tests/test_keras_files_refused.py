@@ -142,3 +142,20 @@ def test_compressed_archive_is_read(saved: Path) -> None:
         for member, data in contents.items():
             archive.writestr(member, data)
     assert_same_weights(sepconv.load(packed), sepconv.load(saved))
+
+
+@pytest.mark.parametrize("field", [20, 24], ids=["packed size", "size"])
+@pytest.mark.parametrize("off", [-8, 8])
+def test_stored_member_of_another_size_than_declared_is_refused(
+    field: int, off: int, saved: Path
+) -> None:
+    data = bytearray(saved.read_bytes())
+    with zipfile.ZipFile(saved) as archive:
+        assert archive.getinfo("model.weights.h5").compress_type == zipfile.ZIP_STORED
+    name = data.rindex(b"model.weights.h5")  # in the directory, behind 46 bytes
+    at = name - 46 + field
+    size = int.from_bytes(data[at : at + 4], "little") + off
+    data[at : at + 4] = size.to_bytes(4, "little")
+    saved.write_bytes(data)
+    with pytest.raises(WeightsError):
+        sepconv.load(saved)
