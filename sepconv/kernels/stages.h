@@ -52,7 +52,7 @@ template <class T> static void pool(const Stage& s, const StageCall& call, int64
   }
 }
 
-// Rows of the table, whose numbers were checked.
+// Rows of the table. Their numbers were checked; one that another thread changes meanwhile is bounded.
 template <class T> static void look_up(const Stage& s, const StageCall& call, int64_t i,
                                        int64_t end) {
   constexpr int vl = lanes<T>;
@@ -61,7 +61,7 @@ template <class T> static void look_up(const Stage& s, const StageCall& call, in
   auto row = [&](int64_t i) {
     const int64_t number = s.narrow_index ? static_cast<const int32_t*>(call.x)[i]
                                           : static_cast<const int64_t*>(call.x)[i];
-    return static_cast<const T*>(s.table) + number * C;
+    return static_cast<const T*>(s.table) + larger<int64_t>(smaller(number, s.size - 1), 0) * C;
   };
   for (; i < end; i++) {
     if (i + ahead < end)
