@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 from measuring import cost, resident
 
 from sepconv import config
-from sepconv.config.limits import MAX_BYTES, MAX_DEPTH, MAX_NODES
+from sepconv.config.limits import MAX_BYTES, MAX_DEPTH, MAX_JSON_NODES, MAX_NODES
 from sepconv.config.nodes import UNREAD, Items, Node, Span, Table, at, key_span
 from sepconv.config.reading import Document, read
 from sepconv.config.scalars import MAX_INT
@@ -250,10 +250,10 @@ def test_depth_through_aliases_is_bounded() -> None:
     assert codes(f"a: &a {half}\nb: {'[' * 20}*a{']' * 20}\n") == ["SC009"]
 
 
-@pytest.mark.parametrize("name", ["a.yaml", "a.json"])
-def test_number_of_values_is_bounded_exactly(name: str) -> None:
-    assert codes(json.dumps([1] * (MAX_NODES - 1)), name) == []
-    assert codes(json.dumps([1] * MAX_NODES), name) == ["SC011"]
+@pytest.mark.parametrize(("name", "most"), [("a.yaml", MAX_NODES), ("a.json", MAX_JSON_NODES)])
+def test_number_of_values_is_bounded_exactly(name: str, most: int) -> None:
+    assert codes(json.dumps([1] * (most - 1)), name) == []
+    assert codes(json.dumps([1] * most), name) == ["SC011"]
 
 
 def test_number_of_values_is_bounded_over_all_documents() -> None:
@@ -307,6 +307,8 @@ HOSTILE = {
     "line breaks": "\n" * 1_000_000,
     "documents": "---\n" * 250_000,
     "keys": "".join(f"k{i}: 1\n" for i in range(80_000)),
+    "unknown keys": json.dumps({f"k{i}": 1 for i in range(30_000)}),
+    "unknown layers": json.dumps({"Sequential": {"layers": [{"Nope": {"a": 1}}] * 9_000}}),
     "empty lists": "[" + "[]," * 300_000,
     "digits": "9" * 1_000_000,
     "digits with separators": "1_" * 500_000,

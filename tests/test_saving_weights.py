@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+import sepconv
 from sepconv import Input, SeparableConv1D, Sequential, saving, weights
 from sepconv.errors import ValidationError, WeightsError
 
@@ -291,3 +292,15 @@ def test_safetensors_header_that_lies_is_refused(tmp_path: Path) -> None:
         assert_refused(path, "w.safetensors")
     path.write_bytes(struct.pack("<Q", 2**63) + b"{}")
     assert_refused(path, "is truncated")
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".safetensors"])
+def test_network_of_hundreds_of_layers_goes_round(tmp_path: Path, suffix: str) -> None:
+    x = y = sepconv.Input((None, 2))
+    for _ in range(150):  # 450 layers, as many as QuartzNet 15x5 has with its dropouts
+        y = sepconv.SeparableConv1D(2, 3, padding="same")(y)
+        y = sepconv.ReLU()(sepconv.BatchNormalization()(y))
+    network = sepconv.Model(x, y)
+    network.save(tmp_path / f"deep{suffix}")
+    again = sepconv.load(tmp_path / f"deep{suffix}")
+    assert again.get_config() == network.get_config()

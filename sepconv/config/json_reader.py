@@ -7,7 +7,7 @@ import re
 from bisect import bisect_right
 
 from sepconv.config.findings import Findings, Note
-from sepconv.config.limits import MAX_DEPTH, MAX_NODES, TOO_MANY_NODES
+from sepconv.config.limits import MAX_DEPTH, MAX_JSON_NODES, TOO_MANY_JSON_NODES
 from sepconv.config.nodes import UNREAD, Entry, Items, Node, Path, Scalar, Span, Table
 from sepconv.config.scalars import Refused, not_finite, number, text_value
 from sepconv.errors import shown
@@ -72,8 +72,8 @@ class _Reader:
         if depth > MAX_DEPTH:
             raise ReadError(f"nested deeper than {MAX_DEPTH} levels", start, code="SC009")
         self.size += 1
-        if self.size > MAX_NODES:
-            raise ReadError(TOO_MANY_NODES, start, code="SC011")
+        if self.size > MAX_JSON_NODES:
+            raise ReadError(TOO_MANY_JSON_NODES, start, code="SC011")
         if head == "{":
             return self.table(path, depth)
         if head == "[":

@@ -104,7 +104,7 @@ def _input_layer(batch_shape: list[int | None]) -> dict[str, Any]:
     }
 
 
-def unique_name(base: str, taken: Container[str]) -> str:
-    """Return the name that a network gives a layer: `base`, `base_1`, ..."""
-    names = (f"{base}_{number}" if number else base for number in count())
+def unique_name(base: str, taken: Container[str], first: int = 0) -> str:
+    """Return the name that a network gives a layer: `base`, `base_1`, ..., from `first` on."""
+    names = (f"{base}_{number}" if number else base for number in count(first))
     return next(name for name in names if name not in taken)

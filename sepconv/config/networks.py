@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,11 +88,14 @@ def _check_inputs(spec: Spec, findings: Findings) -> None:
 
 def _check_names(spec: Spec, findings: Findings) -> None:
     taken: dict[str, Span] = {}
+    unnamed: Counter[str] = Counter()
     for layer in spec.layers:
         given = layer.arguments.get("name")
         name = given.value.data() if given else None
         if given is None or not isinstance(name, str):
-            taken[unique_name(snake_case(layer.name.rpartition(">")[2]), taken)] = layer.span
+            base = snake_case(layer.name.rpartition(">")[2])
+            taken[unique_name(base, taken, unnamed[base])] = layer.span
+            unnamed[base] += 1
             continue
         if name in taken:
             findings.add(

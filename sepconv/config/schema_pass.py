@@ -238,7 +238,7 @@ def _naming(registry: Registry[Any], value: Mapping[str, Any]) -> str:
         if isinstance(item, str) and item in known:
             return f"write `{item}: {{argument: value}}`"
     for name in [*NETWORKS, *known] if registry is LAYERS else known:
-        if any(key in _argument_names(registry, name) for key in value if key != "name"):
+        if not value.keys().isdisjoint({*_argument_names(registry, name)} - {"name"}):
             return f"put the arguments under `{name}:`"
     return f"write `Name: {{argument: value}}`, with the name of {article(registry.kind)}"
 
