@@ -13,11 +13,10 @@ from hypothesis import given, settings, strategies as st
 from keras_oracle import keras
 from toys import Linear, spirals
 
-from sepconv import Input, Sequential, callbacks
+from sepconv import Input, Sequential, callbacks, optimizers
 from sepconv.callbacks import checkpoint
 from sepconv.errors import TrainingError, ValidationError, WeightsError
 from sepconv.layers import Activation, Dropout, GlobalAveragePooling1D
-from sepconv.training import optimizers
 
 LOSS = "sparse_categorical_crossentropy"
 

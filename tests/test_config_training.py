@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sepconv import callbacks, config, losses, metrics
+from sepconv import callbacks, config, losses, metrics, optimizers
 from sepconv.config.loading import build
 from sepconv.errors import ConfigError
-from sepconv.training import optimizers, schedules
+from sepconv.optimizers import schedules
 
 NETWORK = """\
 Sequential:

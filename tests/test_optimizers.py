@@ -15,11 +15,11 @@ import pytest
 from keras_oracle import keras
 from numpy.typing import NDArray
 
-from sepconv import constraints
+from sepconv import constraints, optimizers
 from sepconv.core import updated_weights
 from sepconv.errors import ValidationError
 from sepconv.layers.variable import Variable
-from sepconv.training import optimizers, schedules
+from sepconv.optimizers import schedules
 
 OPTIMIZERS = ["SGD", "Adam", "AdamW", "RMSprop"]
 CASES: list[tuple[str, dict[str, Any]]] = [

@@ -49,7 +49,7 @@ def test_import_from_keras_carries_over(statement: str) -> None:
 
 
 def test_training_names_what_it_is_made_of() -> None:
-    for name in ("callbacks", "losses", "metrics"):
+    for name in ("callbacks", "losses", "metrics", "optimizers"):
         assert getattr(training, name) is getattr(sepconv, name)
     assert training.optimizers.Adam is sepconv.optimizers.Adam
     assert training.schedules.CosineDecay is sepconv.optimizers.schedules.CosineDecay

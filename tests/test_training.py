@@ -15,10 +15,10 @@ from keras_oracle import keras
 from toys import Linear, spirals
 
 import sepconv
-from sepconv import Input, Sequential, callbacks, losses, metrics
+from sepconv import Input, Sequential, callbacks, losses, metrics, optimizers
 from sepconv.errors import InputTypeError, TrainingError, ValidationError
 from sepconv.layers import Activation, GlobalAveragePooling1D
-from sepconv.training import optimizers, seeded
+from sepconv.training import seeded
 
 EPOCHS, BATCH = 75, 32  # of 120 samples: 300 steps
 LOSS = "sparse_categorical_crossentropy"

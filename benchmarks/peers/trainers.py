@@ -41,9 +41,7 @@ class SepconvTrainer(Sepconv):
     def forms(self, workload: TrainingStep) -> Iterator[Form]:  # type: ignore[override]
         layer = self.layer(workload)
         x, dy = workload.operands.x_btc, workload.dy_bsf
-        optimizer = import_module("sepconv.training.optimizers").Adam(
-            LEARNING_RATE, epsilon=EPSILON
-        )
+        optimizer = import_module("sepconv.optimizers").Adam(LEARNING_RATE, epsilon=EPSILON)
         weights = layer.trainable_weights
 
         def step() -> Any:

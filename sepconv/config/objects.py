@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sepconv import callbacks, losses, metrics
+from sepconv import callbacks, losses, metrics, optimizers
 from sepconv.config import kinds
+from sepconv.optimizers import schedules
 from sepconv.registry import Registry
-from sepconv.training import optimizers, schedules
 
 OBJECTS: tuple[Registry[Any], ...] = (
     *kinds.OF_LAYERS,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sepconv import callbacks, losses, metrics
+from sepconv import callbacks, losses, metrics, optimizers
 from sepconv.declaration import Argument, Declared, argument
 from sepconv.errors import ValidationError, shown, suggestion
 from sepconv.registry import Registry
 from sepconv.rules import MAX_SEED, Count, Flag, Integer, Kept, List, Nullable, Number, ObjectOf
-from sepconv.training import optimizers
 from sepconv.training.compiled import ACCURACY
 
 Files = str | dict[str, Any]  # one .npz, or a file for each of x, y and sample_weight

@@ -4,26 +4,22 @@
 Adam(name='adam')
 """
 
-from __future__ import annotations
-
 from sepconv.optimizers import schedules
-from sepconv.training.optimizers import (
-    SGD,
-    Adam,
-    AdamW,
-    Optimizer,
-    RMSprop,
-    deserialize,
-    get,
-    registry,
-    serialize,
-)
+from sepconv.optimizers.base import Optimizer
+from sepconv.optimizers.kinds import SGD, Adam, AdamW, OptimizerRegistry, RMSprop, registry
+from sepconv.optimizers.learning_rate import LearningRate
+
+get = registry.get
+serialize = registry.serialize
+deserialize = registry.deserialize
 
 __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "LearningRate",
     "Optimizer",
+    "OptimizerRegistry",
     "RMSprop",
     "deserialize",
     "get",

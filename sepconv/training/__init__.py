@@ -9,8 +9,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sepconv import callbacks, losses, metrics
+    from sepconv import callbacks, losses, metrics, optimizers
     from sepconv.callbacks.checkpoint import load_checkpoint, save_checkpoint
+    from sepconv.optimizers import schedules
     from sepconv.training.seeding import seeded
     from sepconv.training.trainer import Trainer
 
@@ -20,7 +21,9 @@ __all__ = [
     "load_checkpoint",
     "losses",
     "metrics",
+    "optimizers",
     "save_checkpoint",
+    "schedules",
     "seeded",
 ]
 
@@ -28,12 +31,13 @@ _HOMES = {
     "Trainer": "sepconv.training.trainer",
     "load_checkpoint": "sepconv.callbacks.checkpoint",
     "save_checkpoint": "sepconv.callbacks.checkpoint",
+    "schedules": "sepconv.optimizers",
     "seeded": "sepconv.training.seeding",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("callbacks", "losses", "metrics"):
+    if name in ("callbacks", "losses", "metrics", "optimizers"):
         return importlib.import_module(f"sepconv.{name}")
     if name in _HOMES:
         return getattr(importlib.import_module(_HOMES[name]), name)

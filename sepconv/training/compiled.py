@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sepconv import losses, metrics as metric_kinds
+from sepconv import losses, metrics as metric_kinds, optimizers
 from sepconv.errors import ValidationError, shown, suggestion
 from sepconv.losses import Loss
 from sepconv.metrics import Metric
+from sepconv.optimizers import Optimizer
 from sepconv.rules import is_real
-from sepconv.training import optimizers
-from sepconv.training.optimizers import Optimizer
 
 Array = NDArray[Any]
 # Names that stand for different classes by the shapes of targets and outputs.

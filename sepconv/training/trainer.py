@@ -12,8 +12,8 @@ from sepconv.rules import MAX_SEED, MAX_SIZE, Count, Flag, Integer
 if TYPE_CHECKING:
     from sepconv.callbacks import Callback, History
     from sepconv.metrics import Metric
+    from sepconv.optimizers import Optimizer
     from sepconv.training.compiled import Compiled
-    from sepconv.training.optimizers import Optimizer
 
 
 class Trainer:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sepconv.errors import ValidationError, shown
+from sepconv.optimizers import schedules
+from sepconv.optimizers.schedules import LearningRateSchedule
 from sepconv.rules import Number, is_real
-from sepconv.training import schedules
-from sepconv.training.schedules import LearningRateSchedule
 
 
 class LearningRate:

@@ -14,9 +14,9 @@ from sepconv.declaration import Declared, Rule, argument
 from sepconv.errors import ValidationError
 from sepconv.layers.operation import snake_case
 from sepconv.layers.variable import Variable, widened
+from sepconv.optimizers.learning_rate import LearningRate
+from sepconv.optimizers.schedules import LearningRateSchedule
 from sepconv.rules import Label, Nullable, Number, Only, is_real
-from sepconv.training.optimizers.learning_rate import LearningRate
-from sepconv.training.schedules import LearningRateSchedule
 
 Arrays = list[NDArray[Any]]
 Slots = tuple[NDArray[Any] | None, ...]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sepconv.declaration import Argument, argument
+from sepconv.optimizers.base import DECAY, Optimizer
+from sepconv.optimizers.learning_rate import LearningRate
 from sepconv.registry import Registry
 from sepconv.rules import Flag, Number
-from sepconv.training.optimizers.base import DECAY, Optimizer
-from sepconv.training.optimizers.learning_rate import LearningRate
 
 
 class OptimizerRegistry(Registry[Optimizer]):
