@@ -68,43 +68,43 @@ def made(name: str) -> tuple[Any, Any, Any]:
     return model, inputs, outputs(model, inputs)
 
 
-def assert_model_goes_here_and_back(name: str, folder: Path) -> None:
+def test_model_goes_here_and_back(name: str, tmp_path: Path) -> None:
     """A model of Keras gives its values here, and what is saved here is that model there."""
     theirs, inputs, expected = made(name)
-    theirs.save(folder / "theirs.keras")
-    ours = sepconv.load(folder / "theirs.keras")
+    theirs.save(tmp_path / "theirs.keras")
+    ours = sepconv.load(tmp_path / "theirs.keras")
     assert_close(outputs(ours, inputs), expected, name)
     assert [layer.name for layer in ours.layers] == [layer.name for layer in theirs.layers]
-    ours.save(folder / "ours.keras", example=inputs)
-    again = keras.models.load_model(folder / "ours.keras")
+    ours.save(tmp_path / "ours.keras", example=inputs)
+    again = keras.models.load_model(tmp_path / "ours.keras")
     assert differences(plain(again.get_config()), plain(theirs.get_config())) == []
     assert_same_weights(again, theirs)  # so the same values: config and weights are all there is
-    verified = sepconv.load(folder / "ours.keras", verify=True)
+    verified = sepconv.load(tmp_path / "ours.keras", verify=True)
     assert plain(verified.get_config()) == plain(ours.get_config())
 
 
-def assert_weights_go_here_and_back(name: str, folder: Path) -> None:
+def test_weights_go_here_and_back(name: str, tmp_path: Path) -> None:
     """Weights go onto a network that is declared in JSON, and from it back into Keras's."""
     theirs, inputs, expected = made(name)
-    theirs.save_weights(folder / "theirs.weights.h5")
-    (folder / "model.json").write_text(theirs.to_json())
-    ours = sepconv.load(folder / "model.json", weights=folder / "theirs.weights.h5")
+    theirs.save_weights(tmp_path / "theirs.weights.h5")
+    (tmp_path / "model.json").write_text(theirs.to_json())
+    ours = sepconv.load(tmp_path / "model.json", weights=tmp_path / "theirs.weights.h5")
     assert_close(outputs(ours, inputs), expected, name)
     ours.set_weights([2 * weight for weight in ours.get_weights()])
-    ours.save_weights(folder / "ours.weights.h5")
+    ours.save_weights(tmp_path / "ours.weights.h5")
     before = theirs.get_weights()
     try:
-        theirs.load_weights(folder / "ours.weights.h5")
+        theirs.load_weights(tmp_path / "ours.weights.h5")
         assert_same_weights(theirs, ours)
     finally:
         theirs.set_weights(before)
 
 
-def assert_legacy_model_gives_its_values(name: str, folder: Path) -> None:
+def test_legacy_model_gives_its_values(name: str, tmp_path: Path) -> None:
     """A whole model in one .h5, as Keras 2 stored it, gives its values here."""
     theirs, inputs, expected = made(name)
-    theirs.save(folder / "theirs.h5")
-    assert_close(outputs(sepconv.load(folder / "theirs.h5"), inputs), expected, name)
+    theirs.save(tmp_path / "theirs.h5")
+    assert_close(outputs(sepconv.load(tmp_path / "theirs.h5"), inputs), expected, name)
 
 
 def with_values(model: Any, seed: int = 0) -> Any:
