@@ -13,6 +13,7 @@ from rich.table import Table
 
 from benchmarks.results import Results
 from benchmarks.workloads import Task
+from sepconv.cli.bench import figures
 
 KERNEL_KEYS = ("isa", "openmp", "compiler", "absent")
 # What a column of ours is headed with.
@@ -42,7 +43,7 @@ def print_tables(results: Results, machine: dict[str, Any], console: Console) ->
 
 def _summary_table(results: Results, workloads: Sequence[Task], threads: int) -> Table:
     """sepconv, the best peer, and the machine."""
-    table = Table(title=f"sepconv on {_threads(threads)}")
+    table = Table(title=f"sepconv on {figures.threads(threads)}")
     table.add_column("workload", no_wrap=True)
     for column in ("time", "GFLOP/s", "roofline", "bound"):
         table.add_column(column, justify="right", no_wrap=True)
@@ -70,19 +71,19 @@ def _summary_row(results: Results, workload: Task, threads: int) -> list[str]:
     fraction = results.roofline_fraction(last) if last else None
     return [
         workload.name,
-        duration(last.seconds) if last else "–",
+        figures.duration(last.seconds) if last else "–",
         f"{last.flops_per_second / 1e9:.1f}" if last else "–",
         _times(fraction),
         _bound(results, workload, threads),
         best.title if best else "–",
-        duration(best.seconds) if best else "–",
+        figures.duration(best.seconds) if best else "–",
         *(_times(results.speedup(t, b)) for t in ours for b in (best, best_1d)),
     ]
 
 
 def _peer_table(results: Results, workloads: Sequence[Task], threads: int) -> Table:
     """The rate of everyone's fastest form."""
-    table = Table(title=f"GFLOP/s on {_threads(threads)}")
+    table = Table(title=f"GFLOP/s on {figures.threads(threads)}")
     table.add_column("workload", no_wrap=True)
     for peer in results.peers():
         table.add_column(peer.replace("_", "\n", 1).replace("_", " "), justify="right")
@@ -91,10 +92,6 @@ def _peer_table(results: Results, workloads: Sequence[Task], threads: int) -> Ta
         rates = [f"{t.flops_per_second / 1e9:.1f}" if t else "–" for t in timings]
         table.add_row(workload.name, *rates)
     return table
-
-
-def _threads(count: int) -> str:
-    return f"{count} thread{'s' * (count > 1)}"
 
 
 def _times(ratio: float | None) -> str:
@@ -110,24 +107,14 @@ def _bound(results: Results, workload: Task, threads: int) -> str:
     return "compute" if compute >= workload.bytes_moved / rates.bytes_per_second else "memory"
 
 
-def duration(seconds: float) -> str:
-    """Three digits and a unit.
-
-    >>> duration(0.0123), duration(4.56e-6)
-    ('12.3 ms', '4.56 µs')
-    """
-    unit, scale = next(
-        (u, s) for u, s in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)) if seconds >= s or u == "µs"
-    )
-    return f"{seconds / scale:#.3g}".rstrip(".") + f" {unit}"
-
-
 def _machine_lines(results: Results, machine: dict[str, Any]) -> str:
     lines = [f"{machine['cpu']}, {machine['cpus']} CPUs, {machine['system']}, {machine['date']}"]
     for threads in sorted({n for _, n in results.probes}):
         rates = [r for w, n in results.cells() if n == threads and (r := results.rates(w, n))]
         peak, bandwidth = (statistics.median(c) / 1e9 for c in zip(*rates, strict=True))
-        lines.append(f"{_threads(threads)}: peak {peak:.0f} GFLOP/s, memory {bandwidth:.1f} GB/s")
+        lines.append(
+            f"{figures.threads(threads)}: peak {peak:.0f} GFLOP/s, memory {bandwidth:.1f} GB/s"
+        )
     kernel = machine["kernel"]
     shown = [f"{key} {kernel[key]}" for key in KERNEL_KEYS if key in kernel]
     lines.append(f"sepconv's kernels: {', '.join(shown)}")
@@ -173,4 +160,4 @@ def _plot_threads(axis: Any, results: Results, threads: int) -> None:
             roof = workload.flops / workload.roofline_seconds(*rates) / 1e9
             axis.hlines(roof, place - 0.45, place + 0.45, colors="black", linewidth=1)
     axis.set_xticks(range(len(workloads)), [w.name for w in workloads], rotation=20, fontsize=8)
-    axis.set_ylabel(f"GFLOP/s, {_threads(threads)}\n(line: roofline)")
+    axis.set_ylabel(f"GFLOP/s, {figures.threads(threads)}\n(line: roofline)")

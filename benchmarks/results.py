@@ -9,8 +9,8 @@ from typing import Any
 
 from benchmarks.peers import OURS, REWRITTEN
 from benchmarks.probes import Rates
-from benchmarks.worker import Turn
 from benchmarks.workloads import Task
+from sepconv.models.turns import Turn
 
 
 @dataclass(frozen=True)

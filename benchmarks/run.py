@@ -15,11 +15,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from benchmarks import report, worker
-from benchmarks.machine import Load, describe_machine
+from benchmarks.machine import describe_machine
 from benchmarks.peers import PEERS, Peer, unavailable
 from benchmarks.probes import Rates
 from benchmarks.results import Results, Timing
 from benchmarks.workloads import BY_NAME, Task
+from sepconv.cli.bench.machine import Load
 
 PIPED_WIDTH = 150  # columns, when the output is no terminal
 

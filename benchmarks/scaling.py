@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.peers import Sepconv
-from benchmarks.report import duration
-from benchmarks.worker import timed
 from benchmarks.workloads import Workload
+from sepconv.cli.bench.figures import duration
+from sepconv.models.turns import Turn
 
 BASE = Workload("base", B=1, T=10_000, C=64, F=64, K=9)
 SWEPT: dict[str, tuple[int, ...]] = {
@@ -65,7 +65,7 @@ def measure(workload: Workload, threads: int) -> dict[str, Any]:
     y = form.call()
     extra = _resident_bytes("VmHWM") - before - y.nbytes
     del y  # the next output then reuses its pages: their first touch is not the layer's cost
-    return {"seconds": timed(form.call, TURN_SECONDS).median, "extra_bytes": max(extra, 0)}
+    return {"seconds": Turn.of(form.call, TURN_SECONDS).median, "extra_bytes": max(extra, 0)}
 
 
 def _resident_bytes(field: str) -> int:

@@ -8,27 +8,15 @@ from __future__ import annotations
 
 import gc
 import os
-import statistics
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any
 
 from benchmarks.peers import Form, Peer
 from benchmarks.probes import Probe, Rates
 from benchmarks.workloads import Task
+from sepconv.models.turns import Turn
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One round of one form."""
-
-    median: float  # seconds a call
-    best: float
-    calls: int
 
 
 Turns = dict[str, Turn]  # by the form's label
@@ -120,7 +108,7 @@ class PeerPlayer:
         return max(checked_error(workload, form) for form in self._forms)
 
     def time(self, seconds: float) -> Turns:
-        return {form.label: timed(form.call, seconds) for form in self._forms}
+        return {form.label: Turn.of(form.call, seconds) for form in self._forms}
 
 
 def checked_error(workload: Task, form: Form) -> float:
@@ -128,24 +116,3 @@ def checked_error(workload: Task, form: Form) -> float:
     if not error <= workload.largest_error:
         raise ArithmeticError(f"{form.label} on {workload.name}: relative error {error:.1e}")
     return error
-
-
-def timed(call: Callable[[], Any], seconds: float) -> Turn:
-    """One turn, after a fifth of it that wakes threads and caches."""
-    first, *_ = durations(call, seconds / 5)
-    if first > seconds:  # too slow to be repeated; waking does not matter to it either
-        return Turn(first, first, 1)
-    taken = durations(call, seconds)
-    return Turn(statistics.median(taken), min(taken), len(taken))
-
-
-def durations(call: Callable[[], Any], seconds: float) -> list[float]:
-    """Seconds of each call, for about `seconds` and at least once."""
-    taken: list[float] = []
-    begin = end = time.perf_counter()
-    while not taken or end - begin < seconds:
-        start = time.perf_counter()
-        call()
-        end = time.perf_counter()
-        taken.append(end - start)
-    return taken

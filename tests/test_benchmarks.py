@@ -13,7 +13,6 @@ from benchmarks import (
     instructions,
     networks,
     peers,
-    report,
     results,
     run,
     training,
@@ -22,9 +21,10 @@ from benchmarks import (
 from benchmarks.peers import trainers
 from benchmarks.probes import Rates
 from benchmarks.results import Results, Timing
-from benchmarks.worker import Turn
 from benchmarks.workloads import BY_NAME, WORKLOADS, Workload, reference
 from benchmarks.workloads.training import TrainingStep
+from sepconv.cli.bench import figures
+from sepconv.models.turns import Turn
 
 SMALL = Workload("small", B=2, T=9, C=3, F=5, K=4, stride=2, M=2)
 DILATED = Workload("dilated", B=2, T=30, C=3, F=5, K=4, dilation=3)
@@ -230,7 +230,7 @@ def test_the_kept_instruction_counts_are_of_the_counted_workloads():
 
 
 def test_durations_are_rounded_to_three_digits():
-    assert [report.duration(s) for s in (2.0, 0.0123, 4.56e-6, 1e-7)] == [
+    assert [figures.duration(s) for s in (2.0, 0.0123, 4.56e-6, 1e-7)] == [
         "2.00 s",
         "12.3 ms",
         "4.56 µs",

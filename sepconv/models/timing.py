@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from sepconv.models.costs import measured, total
 from sepconv.models.fusion import Folded
 from sepconv.models.network import Network
 from sepconv.models.steps import Step, called
+from sepconv.models.turns import Turn, durations
 
 
 @dataclass(frozen=True)
@@ -71,11 +72,9 @@ def timed(
     (196, 1, True)
     """
     inputs = _inputs(network, batch, input_shape)
-    _durations(lambda: network(inputs), seconds / 5)
-    taken = _durations(lambda: network(inputs), seconds)
+    whole = Turn.of(lambda: network(inputs), seconds)
     parts = _parts(network, inputs, batch, seconds)
-    flops = total(part.flops for part in parts)
-    return Timing(batch, statistics.median(taken), min(taken), len(taken), flops, parts)
+    return Timing(batch, *whole, total(part.flops for part in parts), parts)
 
 
 def _parts(network: Network, inputs: Any, batch: int, seconds: float) -> list[Part]:
@@ -93,7 +92,7 @@ def _parts(network: Network, inputs: Any, batch: int, seconds: float) -> list[Pa
             macs[id(step)] = _macs(step.layer, x, y)
         return y
 
-    _durations(lambda: program.through(arrays, steps, call), seconds)
+    durations(lambda: program.through(arrays, steps, call), seconds)
     return [
         Part(
             step.run.layers if isinstance(step.run, Folded) else [step.layer],
@@ -130,15 +129,3 @@ def _inputs(network: Network, batch: int, input_shape: Sequence[int] | None) -> 
         else:
             arrays.append(random.standard_normal(shape).astype(float_dtype(tensor.dtype)))
     return packed(network.input, arrays)
-
-
-def _durations(call: Callable[[], Any], seconds: float) -> list[float]:
-    """Return the seconds of each call, made for about `seconds` and at least once."""
-    taken: list[float] = []
-    begin = end = time.perf_counter()
-    while not taken or end - begin < seconds:
-        start = time.perf_counter()
-        call()
-        end = time.perf_counter()
-        taken.append(end - start)
-    return taken

@@ -1,34 +1,30 @@
-"""`sepconv bench`: how long a config's network takes on this machine, layer by layer."""
+"""A config's network, as a whole and layer by layer."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from typing import Any
 
 import sepconv
-from sepconv import config, saving
+from sepconv import config
 from sepconv.cli import files
+from sepconv.cli.bench.figures import duration, rate, threads
 from sepconv.cli.errors import CommandError
 from sepconv.layers.rules import sizes
 from sepconv.models import Network, Sequential
 from sepconv.models.timing import Part, Timing, timed
 
+SECONDS = 1.0  # of the whole, and of its layers, if nobody says
 
-def run(arguments: argparse.Namespace) -> int:
-    """Time calls on random inputs; print a table, and write it as JSON where that is asked for."""
-    if arguments.threads is not None:
-        sepconv.set_num_threads(arguments.threads)
+
+def benched(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Time calls on random inputs, print a table, and return the figures as JSON types."""
     loaded = config.load(arguments.file, overrides=arguments.set)
     network = loaded if isinstance(loaded, Network) else Sequential([loaded])
     shape = _shape(network, arguments)
-    timing = timed(network, arguments.batch, arguments.seconds, shape)
+    timing = timed(network, arguments.batch or 1, arguments.seconds or SECONDS, shape)
     _print(network, timing)
-    if arguments.json:
-        text = json.dumps(_as_json(network, timing), indent=1, ensure_ascii=False)
-        with saving.replacing(arguments.json) as file:
-            file.write(f"{text}\n".encode())
-    return 0
+    return _as_json(network, timing)
 
 
 def _shape(network: Network, arguments: argparse.Namespace) -> tuple[int, ...] | None:
@@ -58,15 +54,14 @@ def _print(network: Network, timing: Timing) -> None:
             _name(part),
             duration(part.seconds),
             f"{part.seconds / whole:.0%}",
-            _rate(part.flops, part.seconds),
+            rate(part.flops, part.seconds),
         )
     table.add_section()
-    table.add_row("call", duration(timing.median), "", _rate(timing.flops, timing.median))
+    table.add_row("call", duration(timing.median), "", rate(timing.flops, timing.median))
     console = Console(highlight=False)
     console.print(table)
-    threads = sepconv.get_num_threads()
     console.print(
-        f"batch {timing.batch}, {threads} thread{'s' * (threads > 1)}: "
+        f"batch {timing.batch}, {threads(sepconv.get_num_threads())}: "
         f"{timing.samples_per_second:,.0f} samples/s; "
         f"median of {timing.calls:,} calls, best {duration(timing.best)}"
     )
@@ -100,19 +95,3 @@ def _name(part: Part) -> str:
     """Return the names of what is computed as one."""
     first, *behind = part.layers
     return " + ".join([f"{first.name} ({type(first).__name__})", *(one.name for one in behind)])
-
-
-def _rate(flops: int | None, seconds: float) -> str:
-    return f"{flops / seconds / 1e9:.1f}" if flops else ""
-
-
-def duration(seconds: float) -> str:
-    """Return three digits and a unit.
-
-    >>> duration(0.0123), duration(4.56e-6)
-    ('12.3 ms', '4.56 µs')
-    """
-    unit, scale = next(
-        (u, s) for u, s in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)) if seconds >= s or u == "µs"
-    )
-    return f"{seconds / scale:#.3g}".rstrip(".") + f" {unit}"
