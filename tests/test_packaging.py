@@ -69,3 +69,7 @@ def test_installed_wheel_computes_and_validates(wheel: Path, tmp_path: Path) -> 
     assert out == "1 file: no errors\n"
     listed = run(sys.executable, "-m", "sepconv", "schema", cwd=tmp_path, **path)
     assert "SeparableConv1D" in listed
+    timed = run(
+        sys.executable, "-m", "sepconv", "bench", "--seconds", "0.001", cwd=tmp_path, **path
+    )
+    assert "quartz_k75" in timed

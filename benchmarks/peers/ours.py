@@ -19,21 +19,11 @@ class Sepconv:
     data_format = "channels_last"
 
     def __init__(self, threads: int) -> None:
-        self._sepconv = import_module("sepconv")
-        self._sepconv.set_num_threads(threads)
+        import_module("sepconv").set_num_threads(threads)
 
     def layer(self, workload: Workload) -> Any:
         """Return the workload's layer, with its weights set."""
-        layer = self._sepconv.SeparableConv1D(
-            workload.F,
-            workload.K,
-            strides=workload.stride,
-            padding=workload.padding,
-            data_format=self.data_format,
-            dilation_rate=workload.dilation,
-            depth_multiplier=workload.M,
-            activation="relu",
-        )
+        layer = import_module("sepconv.cli.bench.layers").layer_of(workload, self.data_format)
         x_btc, *weights = workload.operands
         layer.build(self.in_format(x_btc).shape)
         layer.set_weights(weights)

@@ -152,12 +152,25 @@ def _export(parser: argparse.ArgumentParser) -> None:
 
 
 def _bench(parser: argparse.ArgumentParser) -> None:
-    _config(parser)
-    _input_shape(parser)
-    parser.add_argument("--batch", metavar="N", type=_count, default=1, help="samples in a call")
-    parser.add_argument("--threads", metavar="N", type=_count, help="as many as there are CPUs")
     parser.add_argument(
-        "--seconds", metavar="S", type=_seconds, default=1.0, help="of the whole, and of its layers"
+        "file",
+        metavar="FILE",
+        nargs="?",
+        help="a YAML or JSON config. Without it, thirteen layers of published networks are timed "
+        "in both data formats, on all threads and on one; `make bench` in a checkout of sepconv "
+        "times the same layers beside other libraries",
+    )
+    _set(parser)
+    _register(parser)
+    _input_shape(parser)
+    parser.add_argument("--batch", metavar="N", type=_count, help="samples in a call; else 1")
+    parser.add_argument("--threads", metavar="N", type=_count, help="else as many as CPUs")
+    parser.add_argument(
+        "--seconds",
+        metavar="S",
+        type=_seconds,
+        help="how long to time: the whole of FILE, and its layers (else 1); without FILE, each "
+        "figure (else 0.25)",
     )
     parser.add_argument("--json", metavar="FILE", help="write the figures there, too")
 
@@ -210,7 +223,7 @@ VERBS = (
     Verb("import", "turn Keras's JSON into the short YAML form", _import, "sepconv.cli.import_"),
     Verb("convert", "write a model in another file format", _convert, "sepconv.cli.convert"),
     Verb("export", "write a model as an ONNX file", _export, "sepconv.cli.export"),
-    Verb("bench", "time a config's network on this machine", _bench, "sepconv.cli.bench"),
+    Verb("bench", "time a network, or known layers, on this machine", _bench, "sepconv.cli.bench"),
     Verb("diff", "print what differs between two models", _diff, "sepconv.cli.diff"),
     Verb("schema", "print the JSON Schema of configs", _schema, "sepconv.cli.schema"),
     Verb("rule", "explain a code of `validate`", _rule, "sepconv.cli.rule"),
