@@ -16,6 +16,7 @@ from sepconv.arrays import float_dtype
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError, shown
 from sepconv.layers.base import Layer
+from sepconv.layers.folding import Elementwise, Folding
 from sepconv.layers.gradients import Pull
 from sepconv.layers.input_spec import InputSpec
 from sepconv.layers.registry import registry
@@ -54,9 +55,8 @@ class _Activating(Layer):
     def _function(self) -> activations.Activation:
         raise NotImplementedError
 
-    @property
-    def elementwise(self) -> activations.Activation | None:
-        return self._function if self._function.elementwise else None
+    def folding(self) -> Folding | None:
+        return Elementwise(self._function) if self._function.elementwise else None
 
     @property
     def window(self) -> tuple[int, int]:

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from sepconv import activations, constraints, dtypes, initializers, regularizers
+from sepconv import constraints, dtypes, initializers, regularizers
 from sepconv.arrays import float_dtype
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError, shown
 from sepconv.layers import building, deferral, gradients, losses, state
+from sepconv.layers.folding import Folding
 from sepconv.layers.input_spec import InputSpec
 from sepconv.layers.keras2 import without_keras2_keys
 from sepconv.layers.locks import LayerLock
@@ -295,24 +296,10 @@ class Layer(Operation):
         """Return the multiply-adds with kernels for one sample of outputs; None is unknown."""
         return None if any(variable.ndim > 1 for variable in self._variables) else 0
 
-    # --- what networks fold together in inference ------------------------------------------------
+    # --- what networks ask in inference ----------------------------------------------------------
 
-    # Of a layer that computes in the core: how many of the last axes of its last kernel are the
-    # output channels. 0: nothing is folded into the layer.
-    FOLDED_AXES: ClassVar[int] = 0
-
-    @property
-    def affine_axis(self) -> int | None:
-        """The axis of the channels that the layer scales and moves in inference, or None."""
-        return None
-
-    def affine(self) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Return scale and shift of each channel, in float64: the outputs are x * scale + shift."""
-        raise NotImplementedError(f"{type(self).__name__} must define `affine`")
-
-    @property
-    def elementwise(self) -> activations.Activation | None:
-        """The function that is all the layer does, value by value, or None."""
+    def folding(self) -> Folding | None:
+        """Return how a network may fold the layer and its neighbours into one, or None."""
         return None
 
     # Whether the inputs are ints that number rows.

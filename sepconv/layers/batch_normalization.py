@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sepconv.declaration import Argument, argument
 from sepconv.layers import normalization
+from sepconv.layers.folding import Affine, Folding
 from sepconv.layers.gradients import Gradients, Pull
 from sepconv.layers.input_spec import InputSpec
 from sepconv.layers.moments import by_channel, moments
@@ -99,11 +100,11 @@ class BatchNormalization(normalization.Normalising):
         )
         self.input_spec = InputSpec(ndim=len(shape), axes={self.axis: size[0]})
 
-    @property
-    def affine_axis(self) -> int:
-        return self.axis
+    def folding(self) -> Folding:
+        return Affine(self.axis, self.affine)
 
     def affine(self) -> tuple[Array, Array]:
+        """Return scale and shift of each channel in inference, in float64."""
         values = {name: array.astype(np.float64) for name, array in self.packed().items()}
         scale = values.get("gamma", 1) / np.sqrt(values["moving_variance"] + self.epsilon)
         return scale, values.get("beta", 0) - values["moving_mean"] * scale

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sepconv.arrays import float_dtype
 from sepconv.errors import ValidationError
 from sepconv.layers.base import Layer
+from sepconv.layers.folding import Folding, Kernels
 from sepconv.layers.gradients import Gradients, Pull
 from sepconv.layers.packed_kernels import (
     PLAIN_RELU,
@@ -32,7 +33,8 @@ class CoreLayer(Layer):
     # The parts that have a regularizer, and the ranks of their tensors; None is any.
     RANKS: ClassVar[dict[str, int | None]] = {}
 
-    FOLDED_AXES: ClassVar[int] = 1
+    # How many of the last axes of the last kernel are the output channels.
+    CHANNEL_AXES: ClassVar[int] = 1
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -98,6 +100,9 @@ class CoreLayer(Layer):
         if array.dtype is self._input_dtype is self._working_dtype:
             return array
         return array.astype(self._input_dtype, copy=False).astype(self._working_dtype, copy=False)
+
+    def folding(self) -> Folding | None:
+        return Kernels(self.CHANNEL_AXES) if self._is_linear else None
 
     def core_operations(self) -> Sequence[Any] | None:
         convolution = self.packed().plan.operation()

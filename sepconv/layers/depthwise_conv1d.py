@@ -39,7 +39,7 @@ class DepthwiseConv1D(Convolution):
 
     RANKS: ClassVar[dict[str, int | None]] = {"depthwise": 3, "bias": 1, "activity": 3}
 
-    FOLDED_AXES: ClassVar[int] = 2  # channel and multiplier
+    CHANNEL_AXES: ClassVar[int] = 2  # channel and multiplier
 
     kernel_size: Argument[int | tuple[int], tuple[int]] = argument(
         Size1D(), doc="Number of taps of the kernel."

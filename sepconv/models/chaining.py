@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sepconv.layers.base import Layer
+from sepconv.layers.folding import Elementwise
 from sepconv.layers.locks import LayerLock
 from sepconv.layers.state import Packed
 from sepconv.layers.structure import flat
@@ -153,7 +154,7 @@ class Chained:
 
         The core's operation of an activation takes two tensors as well, and adds them first.
         """
-        if step.layer.elementwise is None or not operations:
+        if not isinstance(step.layer.folding(), Elementwise) or not operations:
             return False
         _, read, made = operations[-1]
         names = [slot for slot, tensor in tensors.items() if tensor == made]

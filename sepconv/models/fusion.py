@@ -16,6 +16,7 @@ import numpy as np
 
 from sepconv.layers.base import Layer
 from sepconv.layers.deferral import values_to_come
+from sepconv.layers.folding import Affine, Elementwise, Kernels
 from sepconv.layers.locks import LayerLock
 from sepconv.layers.registry import registry
 from sepconv.layers.state import Packed
@@ -64,10 +65,8 @@ def _chain(step: Step, readers: dict[int, Step]) -> list[Step]:
 
 def _can_take(step: Step) -> bool:
     layer = step.layer
-    if not layer.FOLDED_AXES or not _is_slot(step.target) or not _is_plain(step, layer):
-        return False
-    activation = layer.__dict__["activation"]
-    return bool(activation.elementwise and activation.core_name == "linear")
+    takes = isinstance(layer.folding(), Kernels)
+    return takes and _is_slot(step.target) and _is_plain(step, layer)
 
 
 def _is_plain(step: Step, first: Layer) -> bool:
@@ -87,16 +86,15 @@ def is_plain(layer: Layer, kwargs: Mapping[str, Any], first: Layer) -> bool:
 
 def _is_normalisation(layer: Layer, first: Layer) -> bool:
     """Tell whether a layer scales and moves the channels of what `first` returns."""
-    axis = layer.affine_axis
-    if axis is None or layer.input_spec is None or layer.input_spec.ndim is None:
+    folding = layer.folding()
+    if not isinstance(folding, Affine) or layer.input_spec is None:
         return False
     ndim = layer.input_spec.ndim
-    return axis % ndim == getattr(first, "_channel_axis", -1) % ndim
+    return ndim is not None and folding.axis % ndim == getattr(first, "_channel_axis", -1) % ndim
 
 
 def _is_activation(layer: Layer, first: Layer) -> bool:
-    function = layer.elementwise
-    return function is not None and function.elementwise
+    return isinstance(layer.folding(), Elementwise)
 
 
 def _is_slot(slots: Any) -> bool:
@@ -113,8 +111,9 @@ class Folded:
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = list(layers)
         self.first, *behind = layers
-        self.normalisations = [layer for layer in behind if layer.affine_axis is not None]
-        functions = [layer.elementwise for layer in behind if layer.elementwise is not None]
+        foldings = [layer.folding() for layer in behind]
+        self.normalisations = [one for one in foldings if isinstance(one, Affine)]
+        functions = [one.function for one in foldings if isinstance(one, Elementwise)]
         self.activation = functions[0] if functions else "linear"
         self._lock = LayerLock()
         self._held: Packed | None = None
@@ -152,10 +151,12 @@ class Folded:
         """Return the convolution with the others folded in; None where that is not finite."""
         kernels = [v.value for v in self.first._variables if v.name != "bias"]
         bias = [v.value for v in self.first._variables if v.name == "bias"]
-        for layer in self.normalisations:
-            scale, shift = layer.affine()
+        taking = self.first.folding()
+        assert isinstance(taking, Kernels)
+        for normalisation in self.normalisations:
+            scale, shift = normalisation.factors()
             last = kernels[-1]
-            by_channel = scale.reshape(last.shape[-self.first.FOLDED_AXES :])
+            by_channel = scale.reshape(last.shape[-taking.channel_axes :])
             with np.errstate(over="ignore", invalid="ignore"):
                 kernels[-1] = (last * by_channel).astype(last.dtype)
                 bias = [((bias[0] if bias else 0) * scale + shift).astype(last.dtype)]
