@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from sepconv import SeparableConv1D, Sequential
-from sepconv.layers import Layer, state
+from sepconv.layers import Layer
+from sepconv.layers.module import replace_values
 from sepconv.layers.variable import frozen
 
 THREADS = 8
@@ -125,7 +126,7 @@ def test_call_that_meets_half_set_weights_waits_for_the_others(kind: str) -> Non
                 assert outputs == []
             yield frozen(np.ones(variable.shape), variable.dtype)
 
-    state.replace(model, model.weights, one_by_one())
+    replace_values(model, model.weights, one_by_one())
     caller.join()
     assert (outputs[0] == model(x)).all()
 

@@ -14,8 +14,9 @@ from sepconv import weights
 from sepconv.callbacks.base import Callback, Logs, registry
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError, shown
-from sepconv.layers import naming, state
+from sepconv.layers import naming
 from sepconv.layers.base import Layer
+from sepconv.layers.module import replace_values
 from sepconv.layers.variable import frozen
 from sepconv.rules import FilePath, Flag, Only
 
@@ -58,7 +59,7 @@ def load_checkpoint(
     named = naming.by_layer(model)
     values = [frozen(found[f"weights/{name}"], v.dtype) for name, v in named.items()]
     model.optimizer.set_state([found[f"optimizer/{key}"] for key in model.optimizer.state()])
-    state.replace(model, list(named.values()), values)
+    replace_values(model, list(named.values()), values)
     for number, layer in enumerate(_random_layers(model)):
         seed, calls = (int(value) for value in found[f"random/{number}"])
         layer.__dict__.update(_seed=seed, _calls=calls)

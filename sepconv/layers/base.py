@@ -1,33 +1,29 @@
-"""Layer: an operation with weights, a dtype policy and losses."""
+"""Layer: weights, and a call that they take part in."""
 
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Mapping, MutableMapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from sepconv import constraints, dtypes, initializers, regularizers
-from sepconv.arrays import float_dtype
 from sepconv.declaration import Argument, argument
 from sepconv.errors import ValidationError, shown
-from sepconv.layers import building, deferral, gradients, losses, state
+from sepconv.layers import building, losses, weight_files
 from sepconv.layers.folding import Folding
+from sepconv.layers.gradients import Pull, Pullback
 from sepconv.layers.input_spec import InputSpec
 from sepconv.layers.keras2 import without_keras2_keys
-from sepconv.layers.locks import LayerLock
-from sepconv.layers.operation import Operation
-from sepconv.layers.rules import Policy, Shape, standardize_shape
+from sepconv.layers.module import Module
+from sepconv.layers.rules import Shape, standardize_shape
 from sepconv.layers.symbolic import SymbolicTensor, is_symbolic
-from sepconv.layers.variable import Variable, widened
 from sepconv.rules import Flag
 
 
-class Layer(Operation):
+class Layer(Module):
     """The base of all layers.
 
     A subclass declares its arguments, makes its weights in `build(input_shape)` with
@@ -47,18 +43,6 @@ class Layer(Operation):
     array([[1., 2.]], dtype=float32)
     """
 
-    trainable: Argument[bool, bool] = argument(
-        Flag(),
-        default=True,
-        kw_only=True,
-        doc="Whether an optimizer updates the weights.",
-    )
-    dtype: Argument[Any, str] = argument(
-        Policy(),
-        default=None,
-        kw_only=True,
-        doc="Dtype policy: float16, bfloat16, float32, float64, mixed_float16, mixed_bfloat16.",
-    )
     autocast: Argument[bool, bool] = argument(
         Flag(),
         default=True,
@@ -78,100 +62,18 @@ class Layer(Operation):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._input_shape_arg = building.pop_input_shape(kwargs, self.arguments)
-        self._lock = LayerLock()
-        self._version: object | None = object()  # None while weights are being replaced
-        self._packed: state.Packed | None = None
         self._losses: list[Any] = []
-        self._variables: list[Variable] = []  # the trainable ones first
-        self._trainable_count = 0
-        self._layers: list[Layer] = []
-        self._locked = self._building = False
+        self._building = False
         self._build_shape: Any = None
-        self.built = False
         self.input_spec: InputSpec | None = None
         super().__init__(*args, **kwargs)
-        self._use_policy(self.__dict__["dtype"])
         self._activity_regularizer: Any = getattr(self, "activity_regularizer", None)
-
-    def _use_policy(self, policy: dtypes.DTypePolicy) -> None:
-        # As in Keras, `dtype` is the weights' dtype and the policy has its own attribute.
-        self.dtype_policy = policy
-        self.__dict__["dtype"] = policy.variable_dtype
-        self._input_dtype = float_dtype(policy.compute_dtype)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "trainable":
-            self._set_trainable(value)
-            return
-        for item in value if isinstance(value, (list, tuple)) else (value,):
-            if isinstance(item, Variable):
-                building.track(self, item)
-            elif isinstance(item, Layer):
-                building.adopt(self, item)
-        super().__setattr__(name, value)
 
     # --- building ----------------------------------------------------------------------------
 
     @building.once
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of `input_shape`. Subclasses with weights override it."""
-
-    def add_weight(
-        self,
-        shape: Sequence[int] = (),
-        initializer: Any = None,
-        dtype: str | None = None,
-        trainable: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        name: str = "variable",
-    ) -> Variable:
-        """Make a weight, in `build` or `__init__`; it becomes one of `weights`.
-
-        Raises:
-            ValidationError: the initializer returns another shape, or the layer is built.
-        """
-        shape = tuple(shape)
-        dtype = dtype or self.dtype
-        initializer = "glorot_uniform" if initializer is None else initializer
-        later = deferral.is_deferred()
-        variable = Variable(
-            0.0 if later else self._initial(initializer, shape, dtype, name),
-            dtype,
-            f"{self.name}/{name}",
-            trainable=trainable,
-            regularizer=regularizers.get(regularizer),
-            constraint=constraints.get(constraint),
-        )
-        if later:
-            variable._value = deferral.placeholder(shape, float_dtype(dtype))
-        building.track(self, variable)
-        return variable
-
-    def _initial(self, initializer: Any, shape: Shape, dtype: str, name: str) -> Any:
-        make: Any = initializers.get(initializer)
-        made = make(shape, float_dtype(dtype))
-        if np.shape(made) != shape:
-            raise ValidationError(
-                f"the initializer of `{name}` in layer '{self.name}' must return "
-                f"shape {shape}, got {np.shape(made)}: {shown(initializer, 80)}"
-            )
-        return made
-
-    @property
-    def path(self) -> str | None:
-        """The layer's part of its weights' paths; None before it is built."""
-        return self.name if self.built else None
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype of inputs and outputs."""
-        return self.dtype_policy.compute_dtype
-
-    @property
-    def variable_dtype(self) -> str:
-        """The dtype in which weights are stored."""
-        return self.dtype_policy.variable_dtype
 
     # --- calling -----------------------------------------------------------------------------
 
@@ -194,11 +96,11 @@ class Layer(Operation):
         finally:
             calls.pop()
         if self._activity_regularizer is not None:
-            gathered.append(self._activity(outputs))
+            gathered.append(losses.of_activity(self._activity_regularizer, outputs))
         self.__dict__["_losses"] = gathered
         return outputs
 
-    def vjp(self, inputs: Any, *, training: bool = False) -> tuple[Any, gradients.Pullback]:
+    def vjp(self, inputs: Any, *, training: bool = False) -> tuple[Any, Pullback]:
         """Return the outputs for arrays, and the pullback of this call.
 
         `dx, grads = pullback(dy)` are the gradients of sum(dy * outputs), plus the activity
@@ -217,9 +119,21 @@ class Layer(Operation):
         >>> pullback([1.0, 0.5])
         (array([2., 1.], dtype=float32), {})
         """
-        return gradients.vjp(self, inputs, training)
+        inputs = self.convert(inputs)
+        self._prepare(inputs)
+        gathered: list[Any] = []
+        calls = losses.under_way.stack
+        calls.append((self, gathered))
+        try:
+            outputs, pull = self.call_vjp(inputs, training)
+        finally:
+            calls.pop()
+        if self._activity_regularizer is not None:
+            gathered.append(losses.of_activity(self._activity_regularizer, outputs))
+        self.__dict__["_losses"] = gathered
+        return outputs, Pullback(self, outputs, pull, self._activity_regularizer)
 
-    def call_vjp(self, inputs: Any, training: bool) -> tuple[Any, gradients.Pull]:
+    def call_vjp(self, inputs: Any, training: bool) -> tuple[Any, Pull]:
         """Return the outputs and a function (dy, input_gradient) -> (dx, {variable: gradient}).
 
         A subclass that can be trained overrides it. `dy` is C-contiguous, of the outputs' shape,
@@ -294,7 +208,7 @@ class Layer(Operation):
 
     def macs(self, output_shape: Shape) -> int | None:
         """Return the multiply-adds with kernels for one sample of outputs; None is unknown."""
-        return None if any(variable.ndim > 1 for variable in self._variables) else 0
+        return None if any(variable.ndim > 1 for variable in self._tracked.variables) else 0
 
     # --- what networks ask in inference ----------------------------------------------------------
 
@@ -311,26 +225,6 @@ class Layer(Operation):
         The first of a layer of several inputs is done for two of them, then with each other one.
         """
         return None
-
-    # --- what is derived from weights ----------------------------------------------------------
-
-    def pack(self, *arrays: NDArray[Any]) -> Any:
-        """Return what calls need of the weights' values, given in the order of `weights`."""
-        return arrays
-
-    def packed(self) -> Any:
-        """Return `pack` of the present weights; it runs again only after one was set."""
-        packed = self._packed
-        if packed is not None and packed.is_current():
-            return packed.result
-        with self._lock:  # so no `set_weights` is half done
-            if not self.built:
-                state.check_built(self, "call")
-            arrays = [variable.value for variable in self._variables]
-            result = self.pack(*arrays)
-            sources = tuple(zip(self._variables, arrays, strict=True))
-            self.__dict__["_packed"] = state.Packed(sources, result)
-        return result
 
     # --- losses --------------------------------------------------------------------------------
 
@@ -352,58 +246,15 @@ class Layer(Operation):
         gathering = losses.of(self)
         (self._losses if gathering is None else gathering).extend(added)
 
-    def _activity(self, outputs: NDArray[Any]) -> Any:
-        samples = len(outputs) if outputs.ndim else 1
-        return self._activity_regularizer(widened(outputs)) / samples if samples else 0.0
-
-    # --- weights -------------------------------------------------------------------------------
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights: the trainable ones, the others, then those of the layers within."""
-        if not self._layers:
-            return self._variables.copy()
-        inner = (variable for layer in self._layers for variable in layer.weights)
-        every = (*self._variables, *inner)
-        return list({id(variable): variable for variable in every}.values())
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        return [v for v in self.weights if v.trainable] if self.trainable else []
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
-
-    def get_weights(self) -> list[NDArray[Any]]:
-        """Return copies of the weights' values."""
-        return [variable.numpy() for variable in self.weights]
-
-    def set_weights(self, weights: Sequence[ArrayLike]) -> None:
-        """Set all weights, or none when one does not fit. A call sees the old or the new ones.
-
-        Raises:
-            ValidationError: another number of arrays, or another shape.
-            InputTypeError: complex, text or object data.
-        """
-        state.set_weights(self, self.weights, weights)
-
-    def count_params(self) -> int:
-        """Return the number of scalars in all weights.
-
-        Raises:
-            ValidationError: the layer is not built.
-        """
-        state.check_built(self, "count_params")
-        return sum(math.prod(variable.shape) for variable in self.weights)
+    # --- stored weights ---------------------------------------------------------------------------
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Put copies of the layer's own weights into `store` under "0", "1", ..."""
-        state.save_own_variables(self, store)
+        weight_files.save_own_variables(self, store)
 
     def load_own_variables(self, store: Mapping[str, Any]) -> None:
         """Set the layer's own weights from `store`: all of them or none."""
-        state.load_own_variables(self, store)
+        weight_files.load_own_variables(self, store)
 
     def save_weights(self, path: str | PathLike[str]) -> None:
         """Write all weights to `path` in one step.
@@ -415,7 +266,7 @@ class Layer(Operation):
             ValidationError: the layer is not built, or another suffix.
             OSError: the file cannot be written; one that was there before is unharmed.
         """
-        state.save_weights(self, path)
+        weight_files.save_weights(self, path)
 
     def load_weights(self, path: str | PathLike[str]) -> None:
         """Set all weights to those in `path`, or none when one does not fit.
@@ -428,21 +279,7 @@ class Layer(Operation):
             WeightsError: the file is damaged, or holds anything but the weights of this layer.
             OSError: there is no such file.
         """
-        state.load_weights(self, path)
-
-    def _flatten(self) -> list[Layer]:
-        """Return this layer and those within, each once."""
-        found = {id(self): self}
-        for layer in self._layers:
-            found.update((id(inner), inner) for inner in layer._flatten())
-        return list(found.values())
-
-    def _set_trainable(self, value: Any) -> None:
-        self.__dict__["trainable"] = Flag().normalise(value, "trainable")
-        for variable in self._variables[: self._trainable_count]:
-            variable.trainable = self.trainable
-        for layer in self._layers:
-            layer.trainable = self.trainable
+        weight_files.load_weights(self, path)
 
     # --- configs and copies --------------------------------------------------------------------
 
@@ -467,16 +304,8 @@ class Layer(Operation):
     def build_from_config(self, config: Mapping[str, Any]) -> None:
         """Build the layer for the shape in what `get_build_config` gave."""
         if "input_shape" in config and not self.built:
-            self.build(_as_shapes(config["input_shape"]))
+            self.build(building.as_shapes(config["input_shape"]))
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy starts without a history of calls, and packs for itself.
         return {**self.__dict__, "_packed": None, "_inbound_nodes": [], "_losses": []}
-
-
-def _as_shapes(held: Any) -> Any:
-    """Return a shape that JSON holds as a list, or each in a list of them, as a tuple."""
-    if not isinstance(held, list):
-        return held
-    is_nested = any(isinstance(item, (list, tuple)) for item in held)
-    return [_as_shapes(item) for item in held] if is_nested else tuple(held)

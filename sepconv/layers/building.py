@@ -1,26 +1,15 @@
-"""How a layer comes by its state: built once, tracked, then locked."""
+"""How a layer is built: once, for the shapes of its inputs, then locked."""
 
 from __future__ import annotations
 
 import functools
 import warnings
-from collections import Counter
-from collections.abc import Callable, Container, Sequence, Set
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Container
+from typing import Any
 
-from sepconv.errors import ValidationError
 from sepconv.layers.structure import flat
 
-if TYPE_CHECKING:
-    from sepconv.layers.base import Layer
-    from sepconv.layers.variable import Variable
-
 Build = Callable[[Any, Any], None]
-
-LOCKED = (
-    "You cannot add new elements of state (variables or sub-layers) to a layer that is already "
-    "built. All state must be created in the `__init__()` method or in the `build()` method."
-)
 
 
 def once(build: Build) -> Build:
@@ -32,86 +21,20 @@ def once(build: Build) -> Build:
             if self._building:  # a subclass's build has called super().build
                 build(self, input_shape)
                 return
-            before = (list(self._variables), list(self._layers), self._trainable_count)
+            before = self._tracked.copy()
             self._building = True
             try:
                 build(self, input_shape)
             except BaseException:
-                self._variables[:], self._layers[:], self._trainable_count = before
+                self.__dict__["_tracked"] = before
                 raise
             finally:
                 self._building = False
             self._build_shape = input_shape
-            self._locked = self._locks_state
+            self._tracked.locked = self._locks_state
             self.built = True  # last: others read it without the lock
 
     return build_once
-
-
-def track(layer: Layer, variable: Variable) -> None:
-    """Make `variable` one of the layer's weights: trainable ones stand first, as in Keras."""
-    if any(known is variable for known in layer._variables):
-        return
-    if layer._locked:
-        raise ValidationError(LOCKED)
-    if variable.trainable:
-        layer._variables.insert(layer._trainable_count, variable)
-        layer._trainable_count += 1
-        variable.trainable = layer.trainable
-    else:
-        layer._variables.append(variable)
-
-
-def adopt(parent: Layer, child: Layer) -> None:
-    """Make `child` a layer within `parent`. A name that nobody gave is made unique there."""
-    if any(known is child for known in parent._layers):
-        return
-    if parent._locked:
-        raise ValidationError(LOCKED)
-    if any(inner is parent for inner in child._flatten()):
-        raise ValidationError(f"layer '{parent.name}' cannot be a layer within itself")
-    taken = {layer.name for layer in parent._layers}
-    if child.name in taken:
-        if child._named:
-            raise ValidationError(
-                f"All layers added to a {type(parent).__name__} model should have unique names. "
-                f"Name '{child.name}' is already the name of a layer in this model. "
-                f"Update the `name` argument to pass a unique name."
-            )
-        rename(child, free_name(child.name, taken))
-    child._named = True  # another container must not rename it under this one
-    parent._layers.append(child)
-
-
-def adopt_all(parent: Layer, children: Sequence[Layer]) -> None:
-    """Make `children` the layers within `parent`. Names that nobody gave are made unique there."""
-    given = Counter(child.name for child in children if child._named)
-    for name, count in given.items():
-        if count > 1:
-            raise ValidationError(
-                f'The name "{name}" is used {count} times in the model. '
-                f"All operation names should be unique."
-            )
-    known = set(given)
-    for child in children:
-        if not child._named:
-            if child.name in known:
-                rename(child, free_name(child.name, known))
-            known.add(child.name)
-            child._named = True  # another container must not rename it under this one
-    parent._layers.extend(children)
-
-
-def free_name(name: str, taken: Set[str]) -> str:
-    """Return `name` with the first number that makes it none of `taken`."""
-    numbers = range(1, len(taken) + 1)
-    return next(free for n in numbers if (free := f"{name}_{n}") not in taken)
-
-
-def rename(layer: Layer, name: str) -> None:
-    layer.__dict__["name"] = name
-    for variable in layer._variables:
-        variable.path = f"{name}/{variable.name}"
 
 
 def shape_of(inputs: Any) -> Any:
@@ -139,3 +62,11 @@ def pop_input_shape(arguments: dict[str, Any], own: Container[str]) -> Any:
             stacklevel=4,
         )
     return shape
+
+
+def as_shapes(held: Any) -> Any:
+    """Return a shape that JSON holds as a list, or each in a list of them, as a tuple."""
+    if not isinstance(held, list):
+        return held
+    is_nested = any(isinstance(item, (list, tuple)) for item in held)
+    return [as_shapes(item) for item in held] if is_nested else tuple(held)

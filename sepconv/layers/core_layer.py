@@ -66,7 +66,7 @@ class CoreLayer(Layer):
     def macs(self, output_shape: Shape) -> int | None:
         channels = getattr(self, "_channel_axis", -1) % len(output_shape)
         places = [size for axis, size in enumerate(output_shape) if axis not in (0, channels)]
-        kernels = sum(weight.value.size for weight in self._variables if weight.ndim > 1)
+        kernels = sum(weight.value.size for weight in self._tracked.variables if weight.ndim > 1)
         known = [size for size in places if size is not None]
         return math.prod(known) * kernels if len(known) == len(places) else None
 
@@ -152,6 +152,6 @@ class CoreLayer(Layer):
             dx, *by_weights = packed.gradient()(
                 x, g, relu_output=relu_output, input_gradient=input_gradient
             )
-            return dx, dict(zip(self._variables, by_weights, strict=False))
+            return dx, dict(zip(self._tracked.variables, by_weights, strict=False))
 
         return outputs, pull

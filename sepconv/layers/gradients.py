@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,9 @@ from numpy.typing import NDArray
 from sepconv import regularizers
 from sepconv.arrays import compute_dtype
 from sepconv.errors import ValidationError
-from sepconv.layers import losses
+from sepconv.layers.module import Module
 from sepconv.layers.structure import flat, mapped
 from sepconv.layers.variable import Variable, widened
-
-if TYPE_CHECKING:
-    from sepconv.layers.base import Layer
 
 Gradients = dict[Variable, NDArray[Any]]
 # (dy, input_gradient) -> (dx or None, gradients); what a layer's `call_vjp` returns
@@ -36,10 +33,11 @@ class Pullback:
     (array([[2., 2.]], dtype=float32), array([2., 6.], dtype=float32))
     """
 
-    def __init__(self, layer: Layer, outputs: Any, pull: Pull) -> None:
+    def __init__(self, layer: Module, outputs: Any, pull: Pull, activity_regularizer: Any) -> None:
         self._layer = layer
         self._outputs = outputs
         self._pull = pull
+        self._activity_regularizer = activity_regularizer
 
     def __call__(self, dy: Any, *, input_gradient: bool = True) -> tuple[Any, Gradients]:
         """Return (dx, gradients) of sum(dy * outputs) plus the call's activity penalty.
@@ -72,29 +70,12 @@ class Pullback:
         return given
 
     def _with_activity(self, dy: NDArray[Any]) -> NDArray[Any]:
-        regularizer = self._layer._activity_regularizer
+        regularizer = self._activity_regularizer
         y = self._outputs
         if regularizer is None or not y.size:
             return dy
         samples = len(y) if y.ndim else 1
         return np.asarray(dy + regularizers.gradient(regularizer, widened(y)) / samples, dy.dtype)
-
-
-def vjp(layer: Layer, inputs: Any, training: bool) -> tuple[Any, Pullback]:
-    """Return the outputs of `layer` for `inputs`, and the pullback of that call."""
-    inputs = layer.convert(inputs)
-    layer._prepare(inputs)
-    gathered: list[Any] = []
-    calls = losses.under_way.stack
-    calls.append((layer, gathered))
-    try:
-        outputs, pull = layer.call_vjp(inputs, training)
-    finally:
-        calls.pop()
-    if layer._activity_regularizer is not None:
-        gathered.append(layer._activity(outputs))
-    layer.__dict__["_losses"] = gathered
-    return outputs, Pullback(layer, outputs, pull)
 
 
 def _fitting(dy: Any, outputs: NDArray[Any]) -> NDArray[Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from sepconv.layers.base import Layer
+from numpy.typing import NDArray
+
+from sepconv.layers.module import Module
+from sepconv.layers.variable import widened
 
 
 class _Calls(threading.local):
@@ -26,8 +28,14 @@ def of(layer: object) -> list[Any] | None:
     return next((losses for owner, losses in reversed(under_way.stack) if owner is layer), None)
 
 
+def of_activity(regularizer: Any, outputs: NDArray[Any]) -> Any:
+    """Return the penalty of a call's outputs, for one sample."""
+    samples = len(outputs) if outputs.ndim else 1
+    return regularizer(widened(outputs)) / samples if samples else 0.0
+
+
 @contextmanager
-def kept(layer: Layer, again: bool) -> Iterator[None]:
+def kept(layer: Module, again: bool) -> Iterator[None]:
     """Let a call add its losses to those of the layer's call before, when there is one.
 
     A layer that stands twice in a network has the losses of both calls.

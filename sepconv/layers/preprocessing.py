@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from sepconv.arrays import float_dtype
 from sepconv.declaration import Argument, argument
 from sepconv.errors import InputTypeError, ValidationError, shown
-from sepconv.layers import state
 from sepconv.layers.base import Layer
 from sepconv.layers.gradients import Pull
+from sepconv.layers.module import replace_values
 from sepconv.layers.registry import registry
 from sepconv.layers.rules import Shape, standardize_shape
 from sepconv.layers.variable import Variable, frozen
@@ -168,7 +168,7 @@ class Normalization(Layer):
         arrays = [
             frozen(values, w.dtype) for w, values in zip(found, (mean, variance), strict=True)
         ]
-        state.replace(self, found, arrays)
+        replace_values(self, found, arrays)
 
     def _moments_of(self, batch: Array) -> tuple[int, Array, Array]:
         """Return how many values each mean is of, the means and the variances."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -102,6 +102,20 @@ class Variable:
 
     def __repr__(self) -> str:
         return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}>"
+
+
+class Packed(NamedTuple):
+    """What a layer derived from its weights, and the very arrays it was derived from."""
+
+    sources: tuple[tuple[Variable, NDArray[Any]], ...]
+    result: Any
+
+    def is_current(self) -> bool:
+        """Tell whether the arrays still are the weights' values: nobody has set one."""
+        for variable, array in self.sources:  # noqa: SIM110 - `all` takes twice as long
+            if variable._value is not array:
+                return False
+        return True
 
 
 def frozen(value: Any, dtype: str) -> NDArray[Any]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sepconv.layers.base import Layer
 from sepconv.layers.folding import Elementwise
 from sepconv.layers.locks import LayerLock
-from sepconv.layers.state import Packed
 from sepconv.layers.structure import flat
+from sepconv.layers.variable import Packed
 from sepconv.models.fusion import Folded, is_plain
 from sepconv.models.steps import Step, called, go_through
 
@@ -108,7 +108,7 @@ class Chained:
         """Pack the present weights; the result is None where the core cannot take them."""
         with self._lock:
             layers = [layer for step in self.steps for layer in _layers(step)]
-            variables = [variable for layer in layers for variable in layer._variables]
+            variables = [variable for layer in layers for variable in layer._tracked.variables]
             # Taken before the operations are: those of weights that are set meanwhile are stale.
             sources = tuple((variable, variable.value) for variable in variables)
             self._held = Packed(sources, self._chain(layers[0].compute_dtype))

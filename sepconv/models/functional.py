@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from sepconv.errors import ValidationError, shown
-from sepconv.layers import building
 from sepconv.layers.base import Layer
 from sepconv.layers.input_layer import InputLayer
 from sepconv.layers.structure import flat, packed
@@ -57,7 +56,7 @@ class Functional(Network):
         super().__init__(name=name, trainable=trainable, **kwargs)
         _check_tensors(inputs, outputs)
         self._use_graph(Graph(*cut(inputs, outputs)))
-        building.adopt_all(self, self._graph.layers)
+        self._tracked.adopt_all(self._graph.layers)
         self.built = True
 
     def _use_graph(self, graph: Graph) -> None:
@@ -122,7 +121,7 @@ class Functional(Network):
         told = wiring.to_config(self._graph)
         layers = [
             {**serialize(layer), "name": layer.name, "inbound_nodes": told.calls[layer.name]}
-            for layer in self._layers
+            for layer in self._tracked.layers
         ]
         return {
             "name": self.name,
@@ -167,7 +166,7 @@ class Functional(Network):
     def __setstate__(self, state: dict[str, Any]) -> None:
         told = state.pop("_wiring")
         self.__dict__.update(state)
-        layers = {layer.name: layer for layer in self._layers}
+        layers = {layer.name: layer for layer in self._tracked.layers}
         self._use_graph(Graph(*wiring.connect(layers, told)))  # of symbolic tensors of its own
 
 

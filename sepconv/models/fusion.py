@@ -19,8 +19,8 @@ from sepconv.layers.deferral import values_to_come
 from sepconv.layers.folding import Affine, Elementwise, Kernels
 from sepconv.layers.locks import LayerLock
 from sepconv.layers.registry import registry
-from sepconv.layers.state import Packed
 from sepconv.layers.structure import flat
+from sepconv.layers.variable import Packed
 from sepconv.models.steps import Step
 
 # Narrower ones round each layer's output, and a folded kernel, to 3 digits.
@@ -142,15 +142,15 @@ class Folded:
         with self._lock, ExitStack() as stack:
             for layer in self.layers:  # so no `set_weights` is half done
                 stack.enter_context(layer._lock)
-            variables = [v for layer in self.layers for v in layer._variables]
+            variables = [v for layer in self.layers for v in layer._tracked.variables]
             sources = tuple((variable, variable.value) for variable in variables)
             self._held = Packed(sources, self._twin())
             return self._held
 
     def _twin(self) -> Layer | None:
         """Return the convolution with the others folded in; None where that is not finite."""
-        kernels = [v.value for v in self.first._variables if v.name != "bias"]
-        bias = [v.value for v in self.first._variables if v.name == "bias"]
+        kernels = [v.value for v in self.first._tracked.variables if v.name != "bias"]
+        bias = [v.value for v in self.first._tracked.variables if v.name == "bias"]
         taking = self.first.folding()
         assert isinstance(taking, Kernels)
         for normalisation in self.normalisations:

@@ -47,7 +47,7 @@ class Network(Trainer, Layer):
     @property
     def layers(self) -> list[Layer]:
         """The layers, in the order of their weights."""
-        return list(self._layers)
+        return list(self._tracked.layers)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return the layer of that name, or at that place in `layers`.

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from sepconv import weights
 from sepconv.arrays import FLOATS
 from sepconv.errors import ValidationError, WeightsError
-from sepconv.layers import naming, state
+from sepconv.layers import naming
 from sepconv.layers.base import Layer
+from sepconv.layers.module import check_built
 from sepconv.models.registry import serialize
 
 INPUT, OUTPUT = f"{weights.EXAMPLE}input_", f"{weights.EXAMPLE}output_"
@@ -24,7 +25,7 @@ ROUNDINGS = {4: 64, 8: 64, 2: 8}
 
 def save(model: Layer, path: str | PathLike[str], example: Any = None) -> None:
     """Write a network with its weights: `model.save(path, example)`."""
-    state.check_built(model, "save")
+    check_built(model, "save")
     _check_network(model)
     named = naming.named(model, weights.naming_to_write(path))
     arrays = {name: variable.value for name, variable in named.items()}
@@ -39,7 +40,7 @@ def _check_network(model: Layer) -> None:
             f"a file of a model holds a network; put '{model.name}' into a Sequential"
         )
     for network in model._flatten():
-        stack = [id(layer) for layer in network._layers]
+        stack = [id(layer) for layer in network._tracked.layers]
         if len(stack) != len({*stack}):
             raise ValidationError(
                 f"a layer stands twice in '{network.name}', which no file can tell of a "

@@ -58,9 +58,13 @@ class Sequential(Network):
     # --- the stack -------------------------------------------------------------------------------
 
     @property
+    def _stack(self) -> list[Layer]:
+        return self._tracked.layers
+
+    @property
     def layers(self) -> list[Layer]:
         """The layers, without the InputLayer."""
-        return [layer for layer in self._layers if not isinstance(layer, InputLayer)]
+        return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
 
     def add(self, layer: Layer | SymbolicTensor) -> None:
         """Put a layer on top of the stack.
@@ -70,26 +74,26 @@ class Sequential(Network):
         """
         layer = _as_layer(layer)
         with self._lock:
-            if not self._layers and layer._input_shape_arg is not None:
+            if not self._stack and layer._input_shape_arg is not None:
                 self.add(InputLayer(layer._input_shape_arg))
-            if isinstance(layer, InputLayer) and self._layers:
+            if isinstance(layer, InputLayer) and self._stack:
                 raise ValidationError(self._second_input())
-            if any(known is layer for known in self._layers):
-                self._layers.append(layer)  # once more, with the same weights
+            if any(known is layer for known in self._stack):
+                self._stack.append(layer)  # once more, with the same weights
             else:
-                building.adopt(self, layer)
+                self._adopt(layer)
             try:
-                self._connect(self._layers[-1:])
+                self._connect(self._stack[-1:])
             except BaseException:
-                self._layers.pop()
+                self._stack.pop()
                 raise
 
     def pop(self) -> Layer:
         """Take the last layer off the stack and return it."""
         with self._lock:
-            if not self._layers:
+            if not self._stack:
                 raise ValidationError(f"Sequential model '{self.name}' has no layers to pop.")
-            layer = self._layers.pop()
+            layer = self._stack.pop()
             self._reconnect()
         return layer
 
@@ -100,16 +104,16 @@ class Sequential(Network):
             ValidationError: no layers, another shape than the Input's, or one that does not suit.
         """
         shape = standardize_shape(input_shape)
-        if not self._layers:
+        if not self._stack:
             raise ValidationError(
                 f"Sequential model {self.name} cannot be built because it has no layers. "
                 f"Call `model.add(layer)`."
             )
-        first = self._layers[0]
+        first = self._stack[0]
         if not isinstance(first, InputLayer):
             first = InputLayer(batch_shape=shape, dtype=first.compute_dtype)
-            building.adopt(self, first)
-            self._layers.insert(0, self._layers.pop())
+            self._adopt(first)
+            self._stack.insert(0, self._stack.pop())
         elif first.batch_shape != shape:
             raise ValidationError(
                 f"Sequential model '{self.name}' has already been configured to use input shape "
@@ -122,7 +126,7 @@ class Sequential(Network):
     def _reconnect(self) -> None:
         self._outputs = None
         self.built = False
-        self._connect(self._layers)
+        self._connect(self._stack)
 
     def _connect(self, layers: Sequence[Layer]) -> None:
         """Call the topmost `layers` on the output so far, which builds them, if there is one."""
@@ -143,7 +147,7 @@ class Sequential(Network):
 
     def convert(self, inputs: Any) -> Any:
         """Return `inputs` as an array as the first layer takes it."""
-        return self._layers[0].convert(inputs) if self._layers else super().convert(inputs)
+        return self._stack[0].convert(inputs) if self._stack else super().convert(inputs)
 
     def _prepare(self, inputs: Any) -> None:
         if not self.built:
@@ -169,7 +173,7 @@ class Sequential(Network):
         return program
 
     def _starts(self) -> list[SymbolicTensor]:
-        return [x.output for x in self._layers[:1] if isinstance(x, InputLayer)]
+        return [x.output for x in self._stack[:1] if isinstance(x, InputLayer)]
 
     def _arranged(self, inputs: Any) -> Any:
         return inputs if isinstance(inputs, (np.ndarray, SymbolicTensor)) else np.asarray(inputs)
@@ -181,7 +185,7 @@ class Sequential(Network):
     def input(self) -> SymbolicTensor:
         """The symbolic input."""
         self._known("inputs")
-        found: SymbolicTensor = self._layers[0].output
+        found: SymbolicTensor = self._stack[0].output
         return found
 
     @property
@@ -199,9 +203,9 @@ class Sequential(Network):
     def get_config(self) -> dict[str, Any]:
         """Return the network, as JSON types and in Keras's form."""
         config = super().get_config()
-        config["layers"] = [serialize(layer) for layer in self._layers]
+        config["layers"] = [serialize(layer) for layer in self._stack]
         if self.built:
-            config["build_input_shape"] = self._layers[0].output.shape
+            config["build_input_shape"] = self._stack[0].output.shape
         return config
 
     @classmethod
@@ -237,7 +241,7 @@ class Sequential(Network):
         self._reconnect()  # a copy has symbolic tensors of its own
 
     def _second_input(self) -> str:
-        first = self._layers[0]
+        first = self._stack[0]
         if isinstance(first, InputLayer):
             return (
                 f"Sequential model '{self.name}' has already been configured to use input shape "

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from sepconv.arrays import float_dtype
 from sepconv.errors import ValidationError
-from sepconv.layers import Embedding, state
+from sepconv.layers import Embedding
 from sepconv.layers.base import Layer
+from sepconv.layers.module import check_built
 from sepconv.layers.rules import sizes
 from sepconv.layers.structure import flat, packed
 from sepconv.models.costs import measured, total
@@ -112,7 +113,7 @@ def _macs(layer: Layer, x: Any, y: Any) -> int | None:
 
 def _inputs(network: Network, batch: int, input_shape: Sequence[int] | None) -> Any:
     """Return random inputs: numbers near 0, or ints where rows of an Embedding are looked up."""
-    state.check_built(network, "time")
+    check_built(network, "time")
     rows = [layer.input_dim for layer in network._flatten() if isinstance(layer, Embedding)]
     random = np.random.default_rng(0)
     arrays: list[NDArray[Any]] = []

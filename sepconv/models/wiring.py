@@ -212,7 +212,7 @@ def _starts_at_one(layer: Any, legacy: bool) -> bool:
     Input, Keras 3 in Functional ones, and only where the outer one's inputs and outputs are told.
     """
     if legacy and isinstance(layer, Sequential):
-        return bool(layer._layers) and isinstance(layer._layers[0], InputLayer)
+        return bool(layer._tracked.layers) and isinstance(layer._tracked.layers[0], InputLayer)
     return isinstance(layer, Network) and not isinstance(layer, Sequential)
 
 

@@ -12,7 +12,8 @@ from onnx import ModelProto, ValueInfoProto, helper, shape_inference
 
 from sepconv import __version__
 from sepconv.errors import ValidationError, shown
-from sepconv.layers import Embedding, Layer, Reshape, state
+from sepconv.layers import Embedding, Layer, Reshape
+from sepconv.layers.module import check_built
 from sepconv.layers.structure import flat, mapped
 from sepconv.models import Functional, Network
 from sepconv.models.inputs import name_of
@@ -64,7 +65,7 @@ def export(
 
 def to_onnx(model: Layer, input_shape: Sequence[int | None] | None = None) -> ModelProto:
     """Return what `export` writes, checked by ONNX's own checker."""
-    state.check_built(model, "export")
+    check_built(model, "export")
     program, inputs, output_names = _ends(model, input_shape)
     reasons = list(_refused(program, model.name if isinstance(model, Network) else ""))
     if reasons:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from sepconv.callbacks import Callback, CallbackList, History, TerminateOnNaN
 from sepconv.errors import TrainingError, ValidationError
-from sepconv.layers import state
 from sepconv.layers.gradients import Gradients
+from sepconv.layers.module import replace_values
 from sepconv.layers.structure import flat, mapped, packed
 from sepconv.layers.variable import Variable, widened
 from sepconv.training.compiled import Compiled
@@ -95,7 +95,7 @@ def train_step(model: Model, compiled: Compiled, batch: Dataset) -> tuple[Logs, 
     variables = model.trainable_weights
     totals = [total_gradient(variable, by_variable) for variable in variables]
     # No call of the network sees weights of two steps.
-    state.replace(model, variables, compiled.optimizer.updated(totals, variables))
+    replace_values(model, variables, compiled.optimizer.updated(totals, variables))
     return losses, y_pred
 
 
