@@ -1,4 +1,8 @@
-"""The machine's peak and bandwidth, measured in the same run as the layers."""
+"""The machine's peak of float32 multiply-adds and its bandwidth, measured beside the layers.
+
+They make the FMA roofline. Units of other arithmetic, such as AMX, are not in it, so what runs on
+those may pass it.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ RUNS = 4  # the first wakes the cores
 class Rates(NamedTuple):
     """What `threads` cores do together."""
 
-    flops_per_second: float
+    flops_per_second: float  # of float32 multiply-adds (FMA) in vector registers
     bytes_per_second: float
 
 

@@ -17,13 +17,20 @@ from sepconv.cli.bench import figures
 
 KERNEL_KEYS = ("isa", "openmp", "compiler", "absent")
 # What a column of ours is headed with.
-FORMATS = {"sepconv": "", "sepconv_channels_first": "NCT "}
+HEADS = {
+    "sepconv": "",
+    "sepconv_channels_first": "NCT\n",
+    "sepconv_avx512": "avx512\n",
+    "sepconv_avx2": "avx2\n",
+}
 NOTES = (
     "Times are medians over rounds of medians over calls; each peer shows its fastest form.",
     "×best: against the fastest form of any peer with as many threads or fewer. ×1-D: without the",
-    "forms rewritten by hand as 2-D convolutions. NCT: sepconv in channels_first.",
-    "roofline: of max(flops / peak, bytes / memory bandwidth), both measured in the same rounds;",
-    "a layer whose arrays stay in a cache can pass 1.",
+    "forms rewritten by hand as 2-D convolutions. NCT: sepconv in channels_first; avx512, avx2: on",
+    "the kernels that machines without better ones run.",
+    "FMA roofline: of max(flops / peak of float32 multiply-adds, bytes / memory bandwidth), both",
+    "measured in the same rounds; bound: the greater of the two. A layer whose arrays stay in a",
+    "cache can pass 1, and so can products on units that the peak leaves out, such as AMX.",
 )
 
 
@@ -45,10 +52,10 @@ def _summary_table(results: Results, workloads: Sequence[Task], threads: int) ->
     """sepconv, the best peer, and the machine."""
     table = Table(title=f"sepconv on {figures.threads(threads)}")
     table.add_column("workload", no_wrap=True)
-    for column in ("time", "GFLOP/s", "roofline", "bound"):
+    for column in ("time", "GFLOP/s", "of FMA\nroofline", "bound"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("best peer (form, threads)")
-    names = [f"{FORMATS[peer]}{column}" for peer in results.ours() for column in ("×best", "×1-D")]
+    names = [f"{HEADS[peer]}{column}" for peer in results.ours() for column in ("×best", "×1-D")]
     for column in ("its time", *names):
         table.add_column(column, justify="right", no_wrap=True)
     for workload in workloads:
@@ -99,7 +106,7 @@ def _times(ratio: float | None) -> str:
 
 
 def _bound(results: Results, workload: Task, threads: int) -> str:
-    """Which roof is the lower one."""
+    """Which part of the FMA roofline is the lower one."""
     rates = results.rates(workload, threads)
     if rates is None:
         return "–"
@@ -113,7 +120,7 @@ def _machine_lines(results: Results, machine: dict[str, Any]) -> str:
         rates = [r for w, n in results.cells() if n == threads and (r := results.rates(w, n))]
         peak, bandwidth = (statistics.median(c) / 1e9 for c in zip(*rates, strict=True))
         lines.append(
-            f"{figures.threads(threads)}: peak {peak:.0f} GFLOP/s, memory {bandwidth:.1f} GB/s"
+            f"{figures.threads(threads)}: FMA peak {peak:.0f} GFLOP/s, memory {bandwidth:.1f} GB/s"
         )
     kernel = machine["kernel"]
     shown = [f"{key} {kernel[key]}" for key in KERNEL_KEYS if key in kernel]
@@ -129,7 +136,7 @@ def _machine_lines(results: Results, machine: dict[str, Any]) -> str:
 
 
 def plot(results: Results, machine: dict[str, Any], path: Path) -> None:
-    """GFLOP/s of every peer by workload, one panel a thread count, and the roofline as a mark."""
+    """GFLOP/s of every peer by workload, one panel a thread count, the FMA roofline as a mark."""
     matplotlib = import_module("matplotlib")
     matplotlib.use("agg")
     pyplot = import_module("matplotlib.pyplot")
@@ -160,4 +167,4 @@ def _plot_threads(axis: Any, results: Results, threads: int) -> None:
             roof = workload.flops / workload.roofline_seconds(*rates) / 1e9
             axis.hlines(roof, place - 0.45, place + 0.45, colors="black", linewidth=1)
     axis.set_xticks(range(len(workloads)), [w.name for w in workloads], rotation=20, fontsize=8)
-    axis.set_ylabel(f"GFLOP/s, {figures.threads(threads)}\n(line: roofline)")
+    axis.set_ylabel(f"GFLOP/s, {figures.threads(threads)}\n(line: FMA roofline)")

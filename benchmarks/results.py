@@ -87,6 +87,7 @@ class Results:
         return Rates(*map(max, zip(*turns, strict=True))) if turns else None
 
     def roofline_fraction(self, timing: Timing) -> float | None:
+        """Of the FMA roofline; above 1 where arrays stay in a cache or products leave FMA."""
         rates = self.rates(timing.workload, timing.threads)
         return timing.workload.roofline_seconds(*rates) / timing.seconds if rates else None
 

@@ -22,7 +22,7 @@ from benchmarks.results import Results, Timing
 from benchmarks.workloads import BY_NAME, Task
 from sepconv.cli.bench.machine import Load
 
-PIPED_WIDTH = 150  # columns, when the output is no terminal
+PIPED_WIDTH = 165  # columns, when the output is no terminal
 
 
 class Player:

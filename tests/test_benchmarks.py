@@ -1,6 +1,9 @@
 """The benchmarks: what they count, what they hold for right, and that they run without any peer."""
 
 import json
+import re
+import subprocess
+import sys
 from dataclasses import asdict, replace
 
 import ml_dtypes
@@ -9,15 +12,18 @@ import pytest
 from keras_oracle import keras
 from rich.console import Console
 
+import sepconv
 from benchmarks import (
     instructions,
     networks,
     peers,
+    report,
     results,
     run,
     training,
     worker,
 )
+from benchmarks.machine import describe_machine
 from benchmarks.peers import trainers
 from benchmarks.probes import Rates
 from benchmarks.results import Results, Timing
@@ -135,6 +141,38 @@ def test_the_roofline_fraction_uses_the_rates_of_the_same_rounds():
     assert found.roofline_fraction(found.timings[0]) == pytest.approx(0.5)
 
 
+def test_what_leaves_fma_behind_may_pass_its_roofline(tmp_path, capsys):
+    found = Results(
+        {"rounds": 3, "seconds_a_turn": 1, "run_seconds": 1, "cpus_used_by_others": 0},
+        [timing("sepconv", 0.25), timing("torch", 2.0)],
+    )
+    found.probes[SMALL.name, 1] = [Rates(SMALL.flops, 1e12)]
+    assert found.roofline_fraction(found.timings[0]) == pytest.approx(4.0)
+    machine = describe_machine([])
+    assert found.as_json(machine)["cells"][0]["timings"][0]["roofline_fraction"] > 1
+    report.print_tables(found, machine, Console(width=150))
+    printed = capsys.readouterr().out
+    assert re.search(r"of FMA.*\n.*roofline", printed)
+    assert " 4.00 " in printed
+    assert "FMA peak" in printed
+    report.plot(found, machine, tmp_path / "bench.png")
+    assert (tmp_path / "bench.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("name", ["sepconv_avx512", "sepconv_avx2"])
+def test_a_peer_on_lower_kernels_runs_them_or_says_why_not(name):
+    kernel = sepconv.kernel_info()
+    lower = kernel["available"][: kernel["available"].index(kernel["isa"])]
+    code = (
+        f"import sepconv; from benchmarks.peers import PEERS; PEERS[{name!r}](1); "
+        "print(sepconv.kernel_info()['isa'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    isa = name.removeprefix("sepconv_")
+    assert done.stdout.split() == ([isa] if isa in lower else [])
+    assert isa in lower or "no lower than" in done.stderr or "SEPCONV_ISA must be" in done.stderr
+
+
 def test_a_missing_peer_says_why():
     class Missing:
         requires = ("sepconv", "no_such_module")
@@ -206,7 +244,8 @@ def test_a_run_of_networks_writes_table_json_and_plot(tmp_path, capsys):
 
 
 def test_a_run_with_sepconv_alone_writes_table_json_and_plot(tmp_path, capsys):
-    options = ["--workloads", "page", "kws_b1", "--peers", *peers.OURS, "--threads", "1"]
+    ours = ["sepconv", "sepconv_channels_first"]
+    options = ["--workloads", "page", "kws_b1", "--peers", *ours, "--threads", "1"]
     assert (
         run.main([*options, "--rounds", "2", "--seconds", "0.002", "--output", str(tmp_path)]) == 0
     )
@@ -216,7 +255,7 @@ def test_a_run_with_sepconv_alone_writes_table_json_and_plot(tmp_path, capsys):
     assert written["absent"] == {}
     assert [cell["workload"]["name"] for cell in written["cells"]] == ["page", "kws_b1"]
     for cell in written["cells"]:
-        assert [t["peer"] for t in cell["timings"]] == list(peers.OURS)
+        assert [t["peer"] for t in cell["timings"]] == ours
         assert all(len(t["round_seconds"]) == 2 for t in cell["timings"])
         assert all(t["seconds"] > 0 for t in cell["timings"])
         assert cell["probe"]["flops_per_second"] > 1e9

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 
 from benchmarks.peers.form import REWRITTEN, Form, Peer
 from benchmarks.peers.frameworks import Jax, KerasJax, KerasTensorflow
-from benchmarks.peers.ours import Sepconv, SepconvChannelsFirst
+from benchmarks.peers.ours import Sepconv, SepconvAvx2, SepconvAvx512, SepconvChannelsFirst
 from benchmarks.peers.runtimes import OnnxRuntime, OpenVino, Torch
 
 __all__ = ["OURS", "PEERS", "REWRITTEN", "Form", "Peer", "Sepconv", "unavailable"]
@@ -19,6 +19,8 @@ __all__ = ["OURS", "PEERS", "REWRITTEN", "Form", "Peer", "Sepconv", "unavailable
 PEERS: dict[str, type[Peer]] = {
     "sepconv": Sepconv,
     "sepconv_channels_first": SepconvChannelsFirst,
+    "sepconv_avx512": SepconvAvx512,
+    "sepconv_avx2": SepconvAvx2,
     "onnxruntime": OnnxRuntime,
     "openvino": OpenVino,
     "torch": Torch,
@@ -26,7 +28,7 @@ PEERS: dict[str, type[Peer]] = {
     "keras_jax": KerasJax,
     "keras_tensorflow": KerasTensorflow,
 }
-OURS = ("sepconv", "sepconv_channels_first")
+OURS = ("sepconv", "sepconv_channels_first", "sepconv_avx512", "sepconv_avx2")
 
 
 def unavailable(peer: type[Peer]) -> str | None:

@@ -1,7 +1,8 @@
-"""sepconv in both data formats."""
+"""sepconv in both data formats, and on the kernels of lesser machines."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any, ClassVar
@@ -43,3 +44,29 @@ class SepconvChannelsFirst(Sepconv):
     """The same layer on (N, C, T)."""
 
     data_format = "channels_first"
+
+
+class SepconvLowered(Sepconv):
+    """The same layer on the kernels of a lower instruction set: what machines without more get.
+
+    Constructed before this process has loaded the core, which then reads SEPCONV_ISA.
+    """
+
+    isa: ClassVar[str]
+
+    def __init__(self, threads: int) -> None:
+        default = os.environ.get("SEPCONV_ISA")
+        os.environ["SEPCONV_ISA"] = self.isa
+        available = import_module("sepconv").kernel_info()["available"]
+        default = default or available[-1]
+        if available.index(self.isa) >= available.index(default):
+            raise ValueError(f"no lower than {default}, which the other rows of sepconv run")
+        super().__init__(threads)
+
+
+class SepconvAvx512(SepconvLowered):
+    isa = "avx512"
+
+
+class SepconvAvx2(SepconvLowered):
+    isa = "avx2"

@@ -38,8 +38,9 @@ class Task:
         raise NotImplementedError
 
     def roofline_seconds(self, flops_per_second: float, bytes_per_second: float) -> float:
-        """No implementation on such a machine is faster (Williams et al., CACM 52(4), 2009).
+        """The roofline of the two rates (Williams et al., CACM 52(4), 2009).
 
-        Holds while the arrays come from memory: one that lives in a cache can be faster.
+        Nothing is faster while it computes at the first and its arrays come from memory; what
+        lives in a cache, or computes on other units than the rate was measured on, can be.
         """
         return max(self.flops / flops_per_second, self.bytes_moved / bytes_per_second)
