@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest
 FUZZ_EXAMPLES ?= 20000
 FUZZ_FLIPS ?= 3000
 
-.PHONY: help demo test lint bench instructions sanitize portable fuzz parity editor schemas dist clean
+.PHONY: help demo test lint bench scaling instructions sanitize portable fuzz parity editor schemas dist clean
 .DEFAULT_GOAL := help
 
 help:  ## list the targets
@@ -29,6 +29,9 @@ bench: $(VENV)/installed-bench  ## time sepconv and its peers in one run
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.training
 	$(BIN)/python -m benchmarks.networks
+
+scaling: $(VENV)/installed  ## time growing lengths, channels, filters and kernels, and their memory
+	$(BIN)/python -m benchmarks.scaling
 
 instructions: $(VENV)/installed-bench  ## count instructions with callgrind
 	$(BIN)/python -m benchmarks.instructions

@@ -24,10 +24,9 @@ def describe_machine(peers: Iterable[type[Peer]]) -> dict[str, Any]:
 def _kernel_info() -> dict[str, Any]:
     """What sepconv's core says of itself, or why it says nothing."""
     try:
-        info = import_module("sepconv").kernel_info()
+        return dict(import_module("sepconv").kernel_info())
     except ImportError as error:
         return {"absent": str(error)}
-    return {key: v if isinstance(v, int | float) else str(v) for key, v in dict(info).items()}
 
 
 def _version(package: str) -> str | None:

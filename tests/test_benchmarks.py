@@ -1,6 +1,7 @@
 """The benchmarks: what they count, what they hold for right, and that they run without any peer."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from benchmarks import (
     report,
     results,
     run,
+    scaling,
     training,
     worker,
 )
@@ -260,6 +262,26 @@ def test_a_run_with_sepconv_alone_writes_table_json_and_plot(tmp_path, capsys):
         assert all(t["seconds"] > 0 for t in cell["timings"])
         assert cell["probe"]["flops_per_second"] > 1e9
     assert (tmp_path / "bench.png").stat().st_size > 10_000
+
+
+def test_a_run_over_growing_sizes_writes_table_and_json(tmp_path, capsys):
+    assert scaling.main(["--axes", "K", "--seconds", "0.002", "--output", str(tmp_path)]) == 0
+    assert "cost over K" in capsys.readouterr().out
+    written = json.loads((tmp_path / "scaling.json").read_text(encoding="utf-8"))
+    assert written["format"] == "sepconv-scaling/1"
+    assert written["machine"]["kernel"]["isa"] == sepconv.kernel_info()["isa"]
+    counts = range(1, len(os.sched_getaffinity(0)) + 1)
+    found = [(p["swept"], p["value"], p["threads"]) for p in written["points"]]
+    assert found == [("K", taps, n) for taps in scaling.SWEPT["K"] for n in counts]
+    for point in written["points"]:
+        assert point["seconds"] > 0
+        assert point["flops"] == 2 * 10_000 * 64 * (point["value"] + 64)
+
+
+def test_what_a_call_holds_beside_its_output_does_not_grow_with_it():
+    long = replace(scaling.BASE, T=10**6, C=8, F=8)
+    point = scaling._in_own_process("T", long.T, long, 2, 0.01)
+    assert point.extra_bytes < 4 * 8 * 10**6 / 4  # a quarter of the output
 
 
 def test_the_kept_instruction_counts_are_of_the_counted_workloads():
