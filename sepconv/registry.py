@@ -26,6 +26,7 @@ class Registry(Generic[T]):
         self.module = module
         self.base = base
         self._classes: dict[str, type[T]] = {}
+        _made.append(self)
 
     def accept(self, obj: Any) -> T:
         """Return an object that already is of the kind, or raise ValidationError."""
@@ -132,6 +133,17 @@ class Registry(Generic[T]):
             "config": obj.get_config() if hasattr(obj, "get_config") else {},
             "registered_name": own_name,
         }
+
+
+_made: list[Registry[Any]] = []
+
+
+def kinds_of(cls: type[Any]) -> list[Registry[Any]]:
+    """Return the registries of the kinds that `cls` derives from.
+
+    A kind has its registry as soon as its base exists, so none is missing for a class that does.
+    """
+    return [registry for registry in _made if issubclass(cls, registry.base)]
 
 
 class FunctionRegistry(Registry[T]):

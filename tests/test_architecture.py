@@ -105,6 +105,11 @@ def test_what_benchmarks_compute_knows_none_of_who_computes_it() -> None:
             "import sepconv.models; sepconv.load",
             ("difflib", "sepconv.losses", "sepconv.callbacks", "sepconv.training.loop"),
         ),
+        (
+            "import sepconv; sepconv.register()(type('Own', (), {}))\n"
+            "from sepconv.config import kinds; kinds.names(kinds.LAYERS)",
+            ("sepconv.losses", "sepconv.callbacks", "sepconv.metrics", "sepconv.optimizers"),
+        ),
     ],
 )
 def test_import_loads_no_more_than_it_needs(statement: str, absent: tuple[str, ...]) -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, strategies as st
 from keras_oracle import keras
 
-from sepconv import register, registry
+from sepconv import Layer, register, registry
 from sepconv.declaration import Argument, Declared, argument
 from sepconv.errors import ValidationError
-from sepconv.registry import Registry
+from sepconv.registry import Registry, kinds_of
 from sepconv.rules import Integer
 
 
@@ -65,6 +65,15 @@ def test_builtin_is_the_class_itself_not_a_subclass() -> None:
 
     assert shapes.is_builtin(Square)
     assert not shapes.is_builtin(Rhombus)
+
+
+def test_class_is_of_the_kinds_whose_base_it_derives_from() -> None:
+    class Both(Square, Layer):
+        pass
+
+    assert kinds_of(Square) == [shapes]
+    assert {kind.kind for kind in kinds_of(Both)} == {"shape", "layer", "model"}
+    assert kinds_of(dict) == []
 
 
 # --- get -----------------------------------------------------------------------------------------

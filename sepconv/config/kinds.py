@@ -6,7 +6,7 @@ from typing import Any
 
 from sepconv import activations, constraints, initializers, layers, regularizers
 from sepconv.declaration import Argument, Rule
-from sepconv.registry import Registry, registered
+from sepconv.registry import Registry, kinds_of, registered
 
 LAYERS = layers.registry
 OF_LAYERS: tuple[Registry[Any], ...] = (
@@ -115,7 +115,5 @@ def _may_be(obj: Any, registry: Registry[Any]) -> bool:
     """Tell whether a registered object may be of a kind; one without a known base may be any."""
     if not isinstance(obj, type):
         return registry is not LAYERS
-    from sepconv.config.objects import OBJECTS  # which loads all of training
-
-    kinds = [kind for kind in (LAYERS, *OBJECTS) if issubclass(obj, kind.base)]
+    kinds = kinds_of(obj)
     return registry in kinds if kinds else registry is not LAYERS
