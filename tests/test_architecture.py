@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,30 @@ def test_module_imports_only_from_below(path: Path) -> None:
         if package != "sepconv" or target in ("", "_core", "__version__"):
             continue
         assert STOREY[target] <= STOREY[here], f"{here} may not import {name}"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions count, those for types alone do not."""
+    files = {dotted(path): path for path in modules()}
+    graph = {}
+    for name, path in files.items():
+        tree = ast.parse(path.read_text())
+        tree.body = [node for node in tree.body if not _is_for_types(node)]
+        named = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        found = {f"{node.module}.{alias.name}" for node in named for alias in node.names}
+        found = {one if one in files else one.rpartition(".")[0] for one in found}
+        graph[name] = (found & files.keys()) - {name}
+    list(TopologicalSorter(graph).static_order())  # which raises CycleError, with the circle
+
+
+def dotted(path: Path) -> str:
+    """Return the name by which a file is imported."""
+    name = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    return name.removesuffix(".__init__")
+
+
+def _is_for_types(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
 @pytest.mark.parametrize("library", AT_HOME)

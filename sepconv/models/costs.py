@@ -13,8 +13,8 @@ from sepconv.layers.base import Layer
 from sepconv.layers.rules import Shape
 from sepconv.layers.structure import flat, mapped
 from sepconv.layers.symbolic import SymbolicTensor
+from sepconv.models.composite import Composite
 from sepconv.models.inputs import name_of
-from sepconv.models.network import Network
 from sepconv.models.steps import Step
 
 OPEN: Shape = (None, None, None)  # batch, time, channels of a network that tells no input
@@ -44,7 +44,7 @@ class Row:
         return self.layer.count_params() if built else None
 
 
-def measured(network: Network, input_shape: Any = None) -> list[Row]:
+def measured(network: Composite, input_shape: Any = None) -> list[Row]:
     """Return a row for each layer of a network, in the order of `layers`.
 
     A step of a merge depends on as many steps as that of its widest branch.
@@ -80,7 +80,7 @@ class _Known:
 
 
 def _measure(
-    network: Network, tensors: list[SymbolicTensor], known: _Known, rows: dict[Layer, Row]
+    network: Composite, tensors: list[SymbolicTensor], known: _Known, rows: dict[Layer, Row]
 ) -> list[SymbolicTensor]:
     """Fill `rows` for inputs of the shapes of `tensors`, and return the outputs."""
     given = []
@@ -105,7 +105,7 @@ def _measure(
 
 def _called(layer: Layer, x: Any, known: _Known, row: Row) -> Any:
     """Return the outputs of one call of a layer, and add its costs to its row."""
-    if isinstance(layer, Network):
+    if isinstance(layer, Composite):
         inner = {one: Row(one) for one in layer.layers}
         outputs = _measure(layer, flat(layer._arranged(x)), known, inner)
         macs = total(one.macs for one in inner.values())
@@ -138,7 +138,7 @@ def total(counts: Iterable[int | None]) -> int | None:
     return None if None in known else sum(count for count in known if count is not None)
 
 
-def _inputs(network: Network, input_shape: Any) -> list[SymbolicTensor]:
+def _inputs(network: Composite, input_shape: Any) -> list[SymbolicTensor]:
     if input_shape is None:
         return network._starts() or [SymbolicTensor(OPEN)]
     listed = bool(input_shape) and isinstance(input_shape[0], (list, tuple))

@@ -11,8 +11,8 @@ from typing import Any
 
 from sepconv.errors import ValidationError
 from sepconv.layers.structure import flat, mapped
+from sepconv.models.composite import Composite
 from sepconv.models.inputs import name_of
-from sepconv.models.network import Network
 from sepconv.models.steps import Step
 from sepconv.models.summary import told_shape
 
@@ -51,7 +51,7 @@ class Box:
         return MARGIN + self.rank * (3 * LINE + MARGIN + BETWEEN)
 
 
-def plot(network: Network, path: str | PathLike[str]) -> None:
+def plot(network: Composite, path: str | PathLike[str]) -> None:
     """Draw a network into an SVG file: a box for each call, with its output shape.
 
     Arguments:
@@ -66,7 +66,7 @@ def plot(network: Network, path: str | PathLike[str]) -> None:
     Path(path).write_text(drawn(network), encoding="utf-8")
 
 
-def drawn(network: Network) -> str:
+def drawn(network: Composite) -> str:
     """Return the SVG of a network."""
     ranks = _ranks(_boxes(network))
     _order(ranks)
@@ -88,7 +88,7 @@ def drawn(network: Network) -> str:
     )
 
 
-def _boxes(network: Network) -> list[Box]:
+def _boxes(network: Composite) -> list[Box]:
     """Return a box for each input and each call, each below those it reads."""
     program = network._program()
     boxes, owners, shapes = [], {}, _shapes(network)
@@ -107,7 +107,7 @@ def _boxes(network: Network) -> list[Box]:
     return boxes
 
 
-def _shapes(network: Network) -> list[Any]:
+def _shapes(network: Composite) -> list[Any]:
     """Return the output shape of each call, as far as they are known."""
     found: list[Any] = []
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sepconv.layers.variable import Variable
+from sepconv.models.composite import Composite
 from sepconv.models.costs import measured, total
 
-if TYPE_CHECKING:
-    from sepconv.layers.variable import Variable
-    from sepconv.models.network import Network
 
-
-def rendered(model: Network, line_length: int) -> str:
+def rendered(model: Composite, line_length: int) -> str:
     """Return the table of a network's layers, in at most `line_length` columns."""
     rows = measured(model)
     above = [row.layer.name for row in rows]
