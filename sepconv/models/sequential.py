@@ -78,14 +78,14 @@ class Sequential(Network):
                 self.add(InputLayer(layer._input_shape_arg))
             if isinstance(layer, InputLayer) and self._stack:
                 raise ValidationError(self._second_input())
-            if any(known is layer for known in self._stack):
+            if self._tracked.holds(layer):
                 self._stack.append(layer)  # once more, with the same weights
             else:
                 self._adopt(layer)
             try:
                 self._connect(self._stack[-1:])
             except BaseException:
-                self._stack.pop()
+                self._tracked.pop()
                 raise
 
     def pop(self) -> Layer:
@@ -93,7 +93,7 @@ class Sequential(Network):
         with self._lock:
             if not self._stack:
                 raise ValidationError(f"Sequential model '{self.name}' has no layers to pop.")
-            layer = self._stack.pop()
+            layer: Layer = self._tracked.pop()
             self._reconnect()
         return layer
 
