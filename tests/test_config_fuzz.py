@@ -64,7 +64,7 @@ def check(suffix: str, raw: bytes) -> tuple[float, int]:
     checked, seconds, peak = cost(lambda: config.validate(raw, name))
     assert seconds < 1
     assert peak - before < 64 * 2**20
-    lines = source_lines(raw)
+    lines = source_lines(raw, name)
     for finding in checked.findings:
         assert finding.span.line <= len(lines) + 1
         assert finding.message.isprintable()

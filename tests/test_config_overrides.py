@@ -174,7 +174,7 @@ def test_path_that_leads_nowhere_is_a_usage_error(text: str, override: str, told
 
 def rendered(form: str) -> str:
     findings = config.validate(LAYER.encode(), "a.yaml", overrides=["filters=0"]).findings
-    report = Report(findings, 1, {"a.yaml": source_lines(LAYER.encode())})
+    report = Report(findings, 1, {"a.yaml": source_lines(LAYER.encode(), "a.yaml")})
     return rendering.plain(rendering.RENDERERS[form](report))
 
 

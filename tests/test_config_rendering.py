@@ -33,7 +33,7 @@ Sequential:
 
 def rendered(text: str, form: str, name: str = "kws.yaml") -> str:
     findings = config.validate(text.encode(), name).findings
-    report = Report(findings, 4, {name: source_lines(text.encode())})
+    report = Report(findings, 4, {name: source_lines(text.encode(), name)})
     return rendering.plain(rendering.RENDERERS[form](report))
 
 

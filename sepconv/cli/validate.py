@@ -96,7 +96,7 @@ def check(arguments: argparse.Namespace, unread: list[str], mending: Mending) ->
             if is_wanted(finding)
         ]
         if found:
-            sources[shown] = source_lines(raw)
+            sources[shown] = source_lines(raw, shown)
         findings += found
     return Report(findings, len(names) - len(unread), sources)
 

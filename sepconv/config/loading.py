@@ -81,7 +81,7 @@ def _accepted(raw: bytes, filename: str, overrides: Sequence[str]) -> Checked:
 
 def refusal(checked: Checked, raw: bytes, filename: str) -> ConfigError:
     """Return the error that shows every finding."""
-    report = Report(checked.findings, 1, {filename: source_lines(raw)})
+    report = Report(checked.findings, 1, {filename: source_lines(raw, filename)})
     return ConfigError(rendering.plain(rendering.full(report)), checked.findings)
 
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from sepconv.config import json_reader
+from sepconv.config.binaries import binary
 from sepconv.config.findings import Findings
 from sepconv.config.limits import MAX_BYTES
 from sepconv.config.nodes import Node, Scalar, Span
@@ -32,6 +33,11 @@ def read(raw: bytes, filename: str) -> list[Document]:
     {'Dense': {'units': 4}}
     """
     findings = Findings(filename)
+    found = binary(raw, filename)
+    if found is not None:
+        what, help = found
+        findings.add("SC001", f"the file holds {what}, not YAML or JSON text", START, help=help)
+        return [Document(None, findings)]
     text = decoded(raw, findings)
     if text is None:
         return [Document(None, findings)]
@@ -47,9 +53,9 @@ def read(raw: bytes, filename: str) -> list[Document]:
     return documents
 
 
-def source_lines(raw: bytes) -> list[str]:
-    """Return the lines of a file as the readers count them."""
-    return raw.decode("utf-8-sig", errors="replace").splitlines()
+def source_lines(raw: bytes, filename: str) -> list[str]:
+    """Return the lines of a file as the readers count them; none of a binary file."""
+    return [] if binary(raw, filename) else raw.decode("utf-8-sig", errors="replace").splitlines()
 
 
 def decoded(raw: bytes, findings: Findings) -> str | None:
