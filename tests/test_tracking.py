@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+from keras_oracle import keras
 
 from sepconv import Functional, Input, ReLU, Sequential
 from sepconv.errors import ValidationError
@@ -116,6 +117,30 @@ def test_names_of_a_build_that_fails_are_free_again() -> None:
         layer.build((None, 2))
     layer.build((None, 3))
     assert [inner.name for inner in layer._flatten()] == ["fails", "inner"]
+
+
+class TooLate(Layer):
+    def __init__(self) -> None:
+        self.inner = ReLU()
+        super().__init__()
+
+
+class Never(Layer):
+    def __init__(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("make", "name"), [(TooLate, "TooLate"), (lambda: InAttribute([Never()]), "Never")]
+)
+def test_layer_that_was_not_initialised_is_refused_in_keras_words(
+    make: Callable[[], Layer], name: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        make()
+    with pytest.raises(RuntimeError) as theirs:
+        type(name, (keras.layers.Layer,), {"__init__": lambda self: None})()([[1.0]])
+    assert str(refused.value) == str(theirs.value)
 
 
 def test_copy_has_names_of_its_own() -> None:

@@ -94,11 +94,14 @@ class Module(Operation):
 
     def _track(self, variable: Variable) -> None:
         """Make `variable` one of the weights."""
+        _check_begun(self)
         if self._tracked.track(variable) and variable.trainable:
             variable.trainable = self.trainable
 
     def _adopt(self, child: Module) -> None:
         """Make `child` a layer within. A name that nobody gave is made unique there."""
+        _check_begun(self)
+        _check_begun(child)
         if self._tracked.holds(child):
             return
         self._tracked.check_open()
@@ -220,6 +223,14 @@ class Module(Operation):
             sources = tuple(zip(self._tracked.variables, arrays, strict=True))
             self.__dict__["_packed"] = Packed(sources, result)
         return result
+
+
+def _check_begun(module: Module) -> None:
+    if "_tracked" not in module.__dict__:
+        raise ValidationError(
+            f"In layer '{type(module).__name__}', you forgot to call `super().__init__()` as the "
+            f"first statement in the `__init__()` method. Go add it!"
+        )
 
 
 def check_built(module: Module, method: str) -> None:
