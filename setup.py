@@ -36,11 +36,19 @@ else:
 
 AVX2 = ["-mavx2", "-mfma", "-mf16c"]
 AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"]
-X86_64 = {"baseline": [], "avx2": AVX2, "avx512": [*AVX512, "-mprefer-vector-width=512"]}
-ELSEWHERE = {"generic": []}
+AVX512 += ["-mprefer-vector-width=512"]
+AMX = ["-mamx-tile", "-mamx-bf16"]
+# {instruction set: (its source, its flags)}
+X86_64 = {
+    "baseline": ("kernels.cpp", []),
+    "avx2": ("kernels.cpp", AVX2),
+    "avx512": ("kernels.cpp", AVX512),
+}
+X86_64_LINUX = {**X86_64, "amx": ("amx.cpp", [*AVX512, *AMX])}
+ELSEWHERE = {"generic": ("kernels.cpp", [])}
 
 PROBE = """
-#include <omp.h>
+#include <%s>
 int main() { return %s; }
 """
 
@@ -51,26 +59,34 @@ def target_is_x86_64() -> bool:
 
 
 class BuildKernels(build_ext):
-    """Compiles kernels.cpp into one folder of objects an instruction set."""
+    """Compiles the kernels into one folder of objects an instruction set."""
 
     def build_extension(self, ext: Extension) -> None:
         openmp, can_pause = (
-            self.links("omp_get_max_threads()"),
-            self.links("omp_pause_resource_all(omp_pause_soft)"),
+            self.links("omp.h", "omp_get_max_threads()", "-fopenmp"),
+            self.links("omp.h", "omp_pause_resource_all(omp_pause_soft)", "-fopenmp"),
         )
         threads = ["-fopenmp"] if openmp else []
-        isas = X86_64 if target_is_x86_64() else ELSEWHERE
+        isas = self.instruction_sets()
         ext.extra_compile_args = [*FLAGS, *EXTRA, *threads]
         ext.extra_link_args = [*EXTRA, *threads]
-        ext.define_macros += [("SEPCONV_X86", None)] if isas is X86_64 else []
+        ext.define_macros += [("SEPCONV_X86", None)] if "baseline" in isas else []
+        ext.define_macros += [("SEPCONV_AMX", None)] if "amx" in isas else []
         ext.define_macros += [("SEPCONV_OMP_PAUSE", None)] if can_pause else []
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # each a process of the compiler
             ext.extra_objects = list(pool.map(self.compile_kernels, isas, isas.values()))
         super().build_extension(ext)
 
-    def compile_kernels(self, isa: str, flags: list[str]) -> str:
+    def instruction_sets(self) -> dict[str, tuple[str, list[str]]]:
+        if not target_is_x86_64():
+            return ELSEWHERE
+        known = self.links("immintrin.h", "(_tile_release(), 0)", *AMX)  # by GCC since 11
+        return X86_64_LINUX if known and sys.platform == "linux" else X86_64
+
+    def compile_kernels(self, isa: str, kernels: tuple[str, list[str]]) -> str:
+        name, flags = kernels
         (built,) = self.compiler.compile(
-            [str(KERNELS / "kernels.cpp")],
+            [str(KERNELS / name)],
             output_dir=str(Path(self.build_temp) / isa),
             macros=[("SEPCONV_ISA", isa)],
             extra_postargs=[*FLAGS, *EXTRA, *flags],
@@ -78,13 +94,13 @@ class BuildKernels(build_ext):
         )
         return str(built)
 
-    def links(self, expression: str) -> bool:
-        """Whether a program with this OpenMP expression compiles and links."""
+    def links(self, header: str, expression: str, *flags: str) -> bool:
+        """Whether a program with this expression compiles and links."""
         with tempfile.TemporaryDirectory() as folder:
             source = Path(folder, "probe.cpp")
-            source.write_text(PROBE % expression)
+            source.write_text(PROBE % (header, expression))
             compiler = getattr(self.compiler, "compiler_cxx", None) or ["c++"]
-            command = [compiler[0], "-fopenmp", str(source), "-o", str(Path(folder, "probe"))]
+            command = [compiler[0], *flags, str(source), "-o", str(Path(folder, "probe"))]
             return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 

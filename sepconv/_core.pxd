@@ -157,6 +157,8 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         TileKernels[4][2] tile
         TileKernels[4][2] convolution
         TileKernels[4][2] depthwise
+        TileKernels[4][2] split
+        bool_t (*splits)(const PlanStruct&, const void*) noexcept nogil
         GradientKernels[2] gradient
         WeightKernels[2] weight_gradient
         Activate[2] activate

@@ -15,6 +15,7 @@ template <class S> struct ChannelsFirst {
   static constexpr int columns = gemm_columns<T>;
   static constexpr int wide = 3;  // panels a pass of the depthwise half fills at once
   static constexpr int64_t h_bytes = 400 << 10, copy_bytes = 1 << 20;
+  static constexpr int64_t strip_unit = wide * columns;
 
   const Plan& plan;
   const Call& call;
@@ -30,7 +31,7 @@ template <class S> struct ChannelsFirst {
     const int64_t by_h = h_bytes / int64_t(p.depth() * sizeof(T));
     const int64_t windows = slots(p) + (p.classes > 1 ? p.taps : 0);
     const int64_t by_copy = copy_bytes / int64_t(windows * sizeof(T));
-    return larger<int64_t>(smaller(by_h, by_copy) / (wide * columns), 1) * wide * columns;
+    return larger<int64_t>(smaller(by_h, by_copy) / strip_unit, 1) * strip_unit;
   }
   // The phases of a copied row stand in slots of their own. In its phase, a tap's window begins
   // `classes` input steps after that of the tap before, or where that one ends.
@@ -59,8 +60,16 @@ template <class S> struct ChannelsFirst {
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
     const ChannelsFirst job = ChannelsFirst::job(plan, call, tile, scratch);
-    const int64_t n = plan.strip;
-    for (int64_t i = tile.begin; i < tile.end; i += n) job.strip_of(i, smaller(n, tile.end - i));
+    job.strips([&](int64_t begin, int64_t n) {
+      job.depthwise_half(begin, n);
+      job.pointwise(begin, n);
+    });
+  }
+
+  // Calls f with the first output of each strip, and how many it has.
+  template <class F> void strips(F f) const {
+    for (int64_t i = tile.begin; i < tile.end; i += plan.strip)
+      f(i, smaller(plan.strip, tile.end - i));
   }
 
   // A row of x to convolve: the row itself, or its copy.
@@ -69,12 +78,18 @@ template <class S> struct ChannelsFirst {
     int64_t shift;  // elements from one tap of a phase to the next
   };
 
-  void strip_of(int64_t begin, int64_t n) const {
-    depthwise_half(begin, n);
-    pointwise(begin, n);
-  }
-
+  // H of a strip as the matrix product reads it. Others may take it in parts: `row` says where H of
+  // channel k goes, and `done` that it is there.
+  struct WholeStrip {
+    T* const h;
+    const int64_t panel;
+    T* row(int64_t k) const { return h + k * columns; }
+    void done(int64_t, int64_t) const {}
+  };
   void depthwise_half(int64_t begin, int64_t n) const {
+    depthwise_half(begin, n, WholeStrip{h, panel});
+  }
+  template <class H> void depthwise_half(int64_t begin, int64_t n, H&& part) const {
     const int64_t step = begin * plan.stride - call.pad_left;
     const int64_t padded = ceil_div(n, vl) * vl;  // whole vectors are computed
     const bool in_place = !is_narrow<S> && plan.stride == 1 && step >= 0 &&
@@ -87,8 +102,10 @@ template <class S> struct ChannelsFirst {
       if constexpr (!is_narrow<S>)
         if (in_place) from = {x + c * call.steps + step, plan.classes};
       for (int64_t k = c * plan.multiplier; k < (c + 1) * plan.multiplier; k++) {
-        depthwise_row(from, weights(k), n, h + k * columns);
-        if (!plan.finite_depthwise) depthwise_edges(from, weights(k), step, n, h + k * columns);
+        depthwise_row(from, weights(k), n, part.row(k), part.panel);
+        if (!plan.finite_depthwise)
+          depthwise_edges(from, weights(k), step, n, part.row(k), part.panel);
+        part.done(k, n);
       }
     }
   }
@@ -116,20 +133,21 @@ template <class S> struct ChannelsFirst {
   }
 
   // n outputs of one depthwise channel, to panels of H.
-  void depthwise_row(Source from, const T* w, int64_t n, T* out) const {
+  void depthwise_row(Source from, const T* w, int64_t n, T* out, int64_t panel) const {
     constexpr int pass = wide * gemm_vectors;
     for (; n > 0; n -= pass * vl, out += wide * panel, from.data += pass * vl)
-      depthwise_at_most<pass>(ceil_div(n, vl), from, w, out);
+      depthwise_at_most<pass>(ceil_div(n, vl), from, w, out, panel);
   }
 
   template <int vectors>
-  void depthwise_at_most(int64_t v, Source from, const T* w, T* out) const {
+  void depthwise_at_most(int64_t v, Source from, const T* w, T* out, int64_t panel) const {
     if constexpr (vectors > 1)
-      if (v < vectors) return depthwise_at_most<vectors - 1>(v, from, w, out);
-    depthwise_vectors<vectors>(from, w, out);
+      if (v < vectors) return depthwise_at_most<vectors - 1>(v, from, w, out, panel);
+    depthwise_vectors<vectors>(from, w, out, panel);
   }
 
-  template <int vectors> void depthwise_vectors(Source from, const T* w, T* out) const {
+  template <int vectors>
+  void depthwise_vectors(Source from, const T* w, T* out, int64_t panel) const {
     Vec<T> sum[vectors];
     SEPCONV_UNROLL for (int v = 0; v < vectors; v++) sum[v] = Vec<T>{};
     const int64_t phases = plan.phases, taps = plan.taps;
@@ -145,7 +163,8 @@ template <class S> struct ChannelsFirst {
   }
 
   // The outputs over the padding once more, without their taps that lie on it.
-  void depthwise_edges(Source from, const T* w, int64_t step, int64_t n, T* out) const {
+  void depthwise_edges(Source from, const T* w, int64_t step, int64_t n, T* out,
+                       int64_t panel) const {
     const int64_t phases = plan.phases, d = plan.dilation;
     for (int64_t i = 0; i < n; i++, step += plan.stride) {
       if (step >= 0 && step + (plan.taps - 1) * d < call.steps) continue;

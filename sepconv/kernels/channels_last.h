@@ -21,6 +21,7 @@ template <class S> struct ChannelsLast {
   // strips; otherwise short ones do better, as the next strip's x can be fetched in good time.
   static constexpr int64_t h_bytes = 200 << 10, long_h_bytes = 800 << 10, kept_weights = 1 << 20;
   static constexpr int64_t copy_bytes = 1 << 20;
+  static constexpr int64_t strip_unit = gemm_rows;
 
   const Plan& plan;
   const Call& call;
@@ -39,7 +40,7 @@ template <class S> struct ChannelsLast {
     const int64_t bytes = weights > kept_weights ? long_h_bytes : h_bytes;
     const int64_t by_h = bytes / int64_t(h_block(p) * sizeof(T)) * gemm_rows;
     const int64_t by_copy = copy_bytes / (copied_step(p) * copy_vectors * vector_bytes);
-    return larger<int64_t>(smaller(by_h, by_copy) / gemm_rows, 1) * gemm_rows;
+    return larger<int64_t>(smaller(by_h, by_copy) / strip_unit, 1) * strip_unit;
   }
   static bool in_place(const Plan& p) {
     return p.taps <= in_place_taps && p.multiplier == 1 && !is_narrow<S>;
@@ -66,54 +67,69 @@ template <class S> struct ChannelsLast {
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
     const ChannelsLast job = ChannelsLast::job(plan, call, tile, scratch);
-    const int64_t n = plan.strip;
+    job.strips([&](int64_t c, int64_t begin, int64_t n) {
+      const int64_t row = job.row_of(c, begin);
+      job.depthwise_half(row, n);
+      job.pointwise(c, begin, n, job.lines_of_next(row, n));
+    });
+  }
+
+  // Calls f with the class of each strip, its first output in the class, and how many it has.
+  template <class F> void strips(F f) const {
     for (int64_t c = tile.class_begin; c < tile.class_end; c++) {
-      const int64_t in_class = ceil_div(call.out_steps - c, plan.classes);
-      const int64_t end = smaller(tile.end, in_class);
-      for (int64_t i = tile.begin; i < end; i += n) job.strip_of(c, i, smaller(n, end - i));
+      const int64_t end = smaller(tile.end, ceil_div(call.out_steps - c, plan.classes));
+      for (int64_t i = tile.begin; i < end; i += plan.strip) f(c, i, smaller(plan.strip, end - i));
     }
   }
-
-  void strip_of(int64_t c, int64_t begin, int64_t n) const {
-    const int64_t row = (c + plan.classes * begin) * plan.stride - call.pad_left;
-    depthwise_half(row, n);
-    pointwise(c, begin, n, lines_of_next(row, n));
+  // The first input row under output `i` of a class.
+  int64_t row_of(int64_t c, int64_t i) const {
+    return (c + plan.classes * i) * plan.stride - call.pad_left;
   }
 
+  // H of a strip as the matrix product reads it. Others may take it in parts: `at` says where H of
+  // output i and vector q goes, and `done` that outputs [i, i + n) of vectors [q0, q1) are there.
+  struct WholeStrip {
+    T* const h;
+    const int64_t stride;  // elements from one row block to the next
+    T* at(int64_t i, int64_t q) const { return h + i / gemm_rows * stride + q * gemm_rows * vl; }
+    void done(int64_t, int64_t, int64_t, int64_t) const {}
+  };
   void depthwise_half(int64_t row, int64_t n) const {
+    depthwise_half(row, n, WholeStrip{h, h_stride});
+  }
+  template <class H> void depthwise_half(int64_t row, int64_t n, H&& part) const {
     if constexpr (!is_narrow<S>)
-      if (in_place(plan)) return depthwise_in_place(row, n);
-    depthwise_copied(row, n);
+      if (in_place(plan)) return depthwise_in_place(row, n, part);
+    depthwise_copied(row, n, part);
   }
 
   // Input rows from one output of a class to the next.
   int64_t row_step() const { return plan.phases * plan.dilation; }
 
   // x is read as one stream: row blocks outermost, channels inside.
-  void depthwise_in_place(int64_t row, int64_t n) const {
+  template <class H> void depthwise_in_place(int64_t row, int64_t n, H& part) const {
     const int64_t C = plan.channels;
-    DepthwiseBlock<T> g = block_of(plan.dilation * C, row_step() * C);
+    DepthwiseBlock<T> g = block_of(plan.dilation * C, row_step() * C, part.stride);
     for (int64_t i = 0; i < n; i += depthwise_outputs, row += depthwise_outputs * row_step()) {
       const int64_t m = smaller<int64_t>(n - i, depthwise_outputs);
       const int64_t last = row + (m - 1) * row_step() + (plan.taps - 1) * plan.dilation;
       const bool interior = row >= 0 && last < call.steps;
-      for (int64_t q = 0; q < depth_vectors; q++) {
-        g.h = h + i / gemm_rows * h_stride + q * gemm_rows * vl;
-        // The last vector may run into the next row, never past the sample; what it reads there
-        // lands in lanes that the matrix product leaves out.
-        if (interior && last * C + (q + 1) * vl <= call.steps * C) {
-          g.x = x + row * C + q * vl;
-          g.w = weights(q);
-          depthwise<T>(m, g);
-        } else {
-          copy_windows(row, m, q, copy);
-          from_copy(row, m, q, copy, g.h);
-        }
+      // The last vector may run into the next row, never past the sample; what it reads there lands
+      // in lanes that the matrix product leaves out.
+      g.vectors = interior ? smaller(depth_vectors, (call.steps - last) * C / vl) : 0;
+      g.x = x + row * C;
+      g.w = weights(0);
+      g.h = part.at(i, 0);
+      if (interior) depthwise<T>(m, g);
+      for (int64_t q = g.vectors; q < depth_vectors; q++) {
+        copy_windows(row, m, q, copy);
+        from_copy(row, m, q, copy, part.at(i, q), part.stride);
       }
+      part.done(i, m, 0, depth_vectors);
     }
   }
 
-  void depthwise_copied(int64_t row, int64_t n) const {
+  template <class H> void depthwise_copied(int64_t row, int64_t n, H& part) const {
     const int64_t panel = copied_rows(plan, n) * vl;
     for (int64_t q0 = 0; q0 < depth_vectors; q0 += copy_vectors) {
       const int64_t q1 = smaller(q0 + copy_vectors, depth_vectors);
@@ -122,17 +138,19 @@ template <class S> struct ChannelsLast {
         copy_wide(row, copied_rows(plan, n), q0, copy);
       else
         for (int64_t q = q0; q < q1; q++) copy_windows(row, n, q, copy + (q - q0) * panel);
-      for (int64_t q = q0; q < q1; q++)
-        from_copy(row, n, q, copy + (q - q0) * panel, h + q * gemm_rows * vl);
+      for (int64_t q = q0; q < q1; q++) {
+        from_copy(row, n, q, copy + (q - q0) * panel, part.at(0, q), part.stride);
+        if (q % 2 || q + 1 == q1) part.done(0, n, q - q % 2, q + 1);
+      }
     }
   }
 
-  DepthwiseBlock<T> block_of(int64_t tap_stride, int64_t step_stride) const {
+  DepthwiseBlock<T> block_of(int64_t tap_stride, int64_t step_stride, int64_t out_stride) const {
     DepthwiseBlock<T> g{};
     g.phases = smaller(plan.phases, plan.taps);
     g.full = plan.taps / g.phases, g.rest = plan.taps % g.phases;
     g.tap_stride = tap_stride, g.step_stride = step_stride;
-    g.h_stride = h_stride;
+    g.h_stride = out_stride;
     return g;
   }
 
@@ -141,14 +159,15 @@ template <class S> struct ChannelsLast {
   }
 
   // The depthwise half of n outputs whose windows lie in `rows`, padding included.
-  void from_copy(int64_t row, int64_t n, int64_t q, const T* rows, T* out) const {
+  void from_copy(int64_t row, int64_t n, int64_t q, const T* rows, T* out,
+                 int64_t out_stride) const {
     const int64_t step = copied_step(plan) * vl;
-    DepthwiseBlock<T> g = block_of(vl, step);
+    DepthwiseBlock<T> g = block_of(vl, step, out_stride);
     g.w = weights(q);
     for (int64_t i = 0; i < n; i += depthwise_outputs) {
       const int64_t m = smaller<int64_t>(n - i, depthwise_outputs);
       g.x = rows + i * step;
-      g.h = out + i / gemm_rows * h_stride;
+      g.h = out + i / gemm_rows * out_stride;
       depthwise<T>(m, g);
     }
     if (!plan.finite_depthwise)
@@ -158,7 +177,7 @@ template <class S> struct ChannelsLast {
         const int64_t last = smaller(plan.taps, ceil_div(below, plan.dilation));
         if (first == 0 && last == plan.taps) continue;
         g.x = rows + i * step;
-        g.h = out + i / gemm_rows * h_stride + i % gemm_rows * vl;
+        g.h = out + i / gemm_rows * out_stride + i % gemm_rows * vl;
         depthwise_edge<T>(g, first, last);
       }
   }

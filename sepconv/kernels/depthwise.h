@@ -23,6 +23,7 @@ template <class T> struct DepthwiseBlock {
   const T* w;           // [taps][lanes], phase by phase
   T* h;                 // [row block][...][gemm_rows][lanes]
   int64_t h_stride;     // elements from one row block to the next
+  int64_t vectors = 1;  // of channels, one after the other in x, w and h
 };
 
 // Adds `taps` taps, step_stride apart, to `outputs` sums.
@@ -41,26 +42,29 @@ SEPCONV_INLINE void add_taps(Vec<T>* sum, const T* x, int64_t x_stride, const T*
 
 template <class T, int outputs> static void depthwise_block(const DepthwiseBlock<T>& g) {
   constexpr int vl = lanes<T>;
-  Vec<T> sum[outputs];
-  SEPCONV_UNROLL for (int i = 0; i < outputs; i++) sum[i] = Vec<T>{};
   const int64_t step = g.step_stride;
   const T* w = g.w;
-  for (int64_t p = 0; p < g.phases; p++) {
-    const T* x = g.x + p * g.tap_stride;
-    int64_t left = g.full + (p < g.rest);
-    for (; left >= tap_group; left -= tap_group, x += tap_group * step, w += tap_group * vl)
-      add_taps<T, outputs, tap_group>(sum, x, step, w);
-    if (left & 4) {
-      add_taps<T, outputs, 4>(sum, x, step, w);
-      x += 4 * step, w += 4 * vl;
+  for (int64_t q = 0; q < g.vectors; q++) {
+    Vec<T> sum[outputs];
+    SEPCONV_UNROLL for (int i = 0; i < outputs; i++) sum[i] = Vec<T>{};
+    for (int64_t p = 0; p < g.phases; p++) {
+      const T* x = g.x + q * vl + p * g.tap_stride;
+      int64_t left = g.full + (p < g.rest);
+      for (; left >= tap_group; left -= tap_group, x += tap_group * step, w += tap_group * vl)
+        add_taps<T, outputs, tap_group>(sum, x, step, w);
+      if (left & 4) {
+        add_taps<T, outputs, 4>(sum, x, step, w);
+        x += 4 * step, w += 4 * vl;
+      }
+      if ((left & 3) == 3) add_taps<T, outputs, 3>(sum, x, step, w);
+      if ((left & 3) == 2) add_taps<T, outputs, 2>(sum, x, step, w);
+      if ((left & 3) == 1) add_taps<T, outputs, 1>(sum, x, step, w);
+      w += (left & 3) * vl;
     }
-    if ((left & 3) == 3) add_taps<T, outputs, 3>(sum, x, step, w);
-    if ((left & 3) == 2) add_taps<T, outputs, 2>(sum, x, step, w);
-    if ((left & 3) == 1) add_taps<T, outputs, 1>(sum, x, step, w);
-    w += (left & 3) * vl;
+    T* h = g.h + q * gemm_rows * vl;
+    SEPCONV_UNROLL for (int i = 0; i < outputs; i++)
+      store(h + (i / gemm_rows) * g.h_stride + (i % gemm_rows) * vl, sum[i]);
   }
-  SEPCONV_UNROLL for (int i = 0; i < outputs; i++)
-    store(g.h + (i / gemm_rows) * g.h_stride + (i % gemm_rows) * vl, sum[i]);
 }
 
 template <class T, int outputs>

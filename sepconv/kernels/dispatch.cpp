@@ -1,5 +1,10 @@
 #include "dispatch.h"
 
+#if defined(SEPCONV_AMX)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace sepconv {
 
 // The reference kernels come first and fill every slot; what a CPU does better overwrites them.
@@ -7,6 +12,9 @@ namespace sepconv {
 namespace baseline { void fill(Kernels&); }
 namespace avx2 { void fill(Kernels&); }
 namespace avx512 { void fill(Kernels&); }
+#if defined(SEPCONV_AMX)
+namespace amx { void fill(Kernels&); }
+#endif
 
 static bool always() { return true; }
 // __builtin_cpu_supports looks at XGETBV too: a register the system does not save does not count.
@@ -18,6 +26,14 @@ static bool has_avx512() {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+#if defined(SEPCONV_AMX)
+// Linux saves the 8 KiB of tiles only for a process that has asked for it, once for all threads.
+static bool has_amx() {
+  constexpr long request_permission = 0x1023, tile_data = 18;  // of <asm/prctl.h>, since Linux 5.16
+  return has_avx512() && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-bf16") &&
+         syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+}
+#endif
 #else
 namespace generic { void fill(Kernels&); }
 static bool always() { return true; }
@@ -33,6 +49,9 @@ static const Isa isas[] = {
     {"baseline", always, baseline::fill},
     {"avx2", has_avx2, avx2::fill},
     {"avx512", has_avx512, avx512::fill},
+#if defined(SEPCONV_AMX)
+    {"amx", has_amx, amx::fill},
+#endif
 #else
     {"generic", always, generic::fill},
 #endif

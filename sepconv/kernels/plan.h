@@ -147,6 +147,10 @@ struct Kernels {
   TileKernels tile[dtypes][2];         // of the separable convolution: [dtype][data format]
   TileKernels convolution[dtypes][2];  // of all channels at every tap
   TileKernels depthwise[dtypes][2];    // of the depthwise half alone
+  // Of the separable convolution, where `splits` says so of a layer and its pointwise weights, all
+  // float32: by products of bfloat16. Null without such tiles.
+  TileKernels split[dtypes][2];
+  bool (*splits)(const Plan&, const void* pointwise);
   GradientKernels gradient[2];
   WeightKernels weight_gradient[2];
   Activate activate[2];

@@ -1,0 +1,26 @@
+// What tiles of AMX do better than the kernels before them, compiled for that instruction set.
+#include "split_layers.h"
+
+namespace sepconv {
+namespace SEPCONV_ISA {
+
+template <class S, template <class> class Layer> static TileKernels split_kernels() {
+  return {block_edge, block_edge, tile_edge, Layer<S>::packed_sizes, Layer<S>::pack,
+          Layer<S>::strip, Layer<S>::scratch_bytes, Layer<S>::run};
+}
+
+template <class S> static void fill_layers(Kernels& k, int dtype) {
+  k.split[dtype][channels_last] = split_kernels<S, SplitLast>();
+  k.split[dtype][channels_first] = split_kernels<S, SplitFirst>();
+}
+
+void fill(Kernels& k) {
+  k.isa = "amx";
+  k.splits = SplitWeights::suit;
+  fill_layers<float>(k, float32);
+  fill_layers<Float16>(k, float16);
+  fill_layers<BFloat16>(k, bfloat16);
+}
+
+}  // namespace SEPCONV_ISA
+}  // namespace sepconv

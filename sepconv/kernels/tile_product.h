@@ -1,0 +1,201 @@
+// The pointwise half by AMX: blocks of 32 x 32 sums in four tiles, from operands that split.h made.
+//
+// Both operands come as blocks of 32 rows of y, or columns, [depth / 32][piece][half][16][32]: a
+// tile of the left one is 16 rows of 32 bfloat16, one of the right one 16 pairs of rows of 16.
+// Channels k and k + 16 of 32 make a pair. Each sum adds its products in an order of the depth
+// alone, which is the same whether H stands left or right.
+#pragma once
+#include "activation.h"
+#include "split.h"
+
+namespace sepconv {
+namespace SEPCONV_ISA {
+
+constexpr int tile_edge = 16, block_edge = 2 * tile_edge, depth_unit = 32;
+constexpr int64_t tile_size = tile_edge * depth_unit;         // of an operand, in bfloat16
+constexpr int64_t operand_step = pieces * 2 * tile_size;  // for depth_unit of the depth
+
+constexpr int64_t operand_block(int64_t depth) {
+  return ceil_div(depth, depth_unit) * operand_step;
+}
+constexpr int64_t operand_size(int64_t length, int64_t depth) {
+  return ceil_div(length, block_edge) * operand_block(depth);
+}
+
+// Where lane 0 of row r, below 16, of a tile lies, for row or column i and a step of the depth.
+SEPCONV_INLINE uint16_t* tile_row(uint16_t* operand, int64_t depth, int64_t i, int64_t step,
+                                  int64_t r) {
+  return operand + i / block_edge * operand_block(depth) + step * operand_step +
+         i / tile_edge % 2 * tile_size + r * depth_unit;
+}
+SEPCONV_INLINE void store_pieces(uint16_t* row, const Pieces& p) {
+  SEPCONV_UNROLL for (int i = 0; i < pieces; i++)
+    memcpy(row + i * 2 * tile_size, &p.of[i], sizeof p.of[i]);
+}
+
+// The thread's tile registers, all of full size: what lies beyond a matrix is computed and dropped.
+class TileRegisters {
+ public:
+  TileRegisters() {
+    struct alignas(64) {
+      uint8_t palette = 1, start_row = 0, reserved[14] = {};
+      uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+      uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+    } config;
+    asm volatile("" : : "r"(&config) : "memory");
+    _tile_loadconfig(&config);
+  }
+  ~TileRegisters() { _tile_release(); }
+  TileRegisters(const TileRegisters&) = delete;
+};
+
+// Tiles 0 to 3 are the sums, 4 and 5 the left operand's halves, 6 and 7 the right one's. Each tile
+// is loaded right after the last product that needs what it held: so loads from L2 hide behind
+// products. (The numbers are part of the instructions, and so no variables.)
+template <int lefts, int rights> struct TileBlock {
+  const uint16_t *left, *right;
+
+  SEPCONV_ALWAYS_INLINE void load_left(int half, int piece) const {
+    if (half == 0) _tile_loadd(4, left + piece * 2 * tile_size, 64);
+    if (half == 1 && lefts == 2) _tile_loadd(5, left + (piece * 2 + 1) * tile_size, 64);
+  }
+  SEPCONV_ALWAYS_INLINE void load_right(int half, int piece) const {
+    if (half == 0) _tile_loadd(6, right + piece * 2 * tile_size, 64);
+    if (half == 1 && rights == 2) _tile_loadd(7, right + (piece * 2 + 1) * tile_size, 64);
+  }
+  SEPCONV_ALWAYS_INLINE void multiply(int i, int j) const {
+    if (i == 0 && j == 0) _tile_dpbf16ps(0, 4, 6);
+    if (i == 0 && j == 1 && rights == 2) _tile_dpbf16ps(1, 4, 7);
+    if (i == 1 && j == 0 && lefts == 2) _tile_dpbf16ps(2, 5, 6);
+    if (i == 1 && j == 1 && lefts == 2 && rights == 2) _tile_dpbf16ps(3, 5, 7);
+  }
+  // The products of the pieces that are loaded, and then the next piece of one operand.
+  SEPCONV_ALWAYS_INLINE void multiply_then_left(int piece) const {
+    SEPCONV_UNROLL for (int i = 0; i < 2; i++) {
+      multiply(i, 0), multiply(i, 1);
+      load_left(i, piece);
+    }
+  }
+  SEPCONV_ALWAYS_INLINE void multiply_then_right(int piece) const {
+    SEPCONV_UNROLL for (int j = 0; j < 2; j++) {
+      multiply(0, j), multiply(1, j);
+      load_right(j, piece);
+    }
+  }
+
+  // One step of the depth. H is the left operand or the right one, W the other; the products are
+  // h1 w3, h1 w2, h1 w1, h3 w1, h2 w1, h2 w2. `meanwhile` is called three times.
+  template <bool h_left, class Meanwhile> SEPCONV_ALWAYS_INLINE void step(Meanwhile meanwhile) {
+    auto then_h = [&](int piece) __attribute__((always_inline)) {
+      h_left ? multiply_then_left(piece) : multiply_then_right(piece);
+    };
+    auto then_w = [&](int piece) __attribute__((always_inline)) {
+      h_left ? multiply_then_right(piece) : multiply_then_left(piece);
+    };
+    load_left(0, h_left ? 0 : 2), load_right(0, h_left ? 2 : 0);
+    load_right(1, h_left ? 2 : 0), load_left(1, h_left ? 0 : 2);
+    then_w(1), meanwhile();
+    then_w(0);
+    then_h(2), meanwhile();
+    then_h(1);
+    then_w(1), meanwhile();
+    multiply(0, 0), multiply(0, 1), multiply(1, 0), multiply(1, 1);
+    left += operand_step, right += operand_step;
+  }
+
+  template <bool h_left, class Meanwhile>
+  void sum(int64_t steps, float* sums, Meanwhile meanwhile) {
+    asm volatile("" : : : "memory");  // the loads of tiles do not tell the compiler what they read
+    _tile_zero(0);
+    _tile_zero(1);
+    _tile_zero(2);
+    _tile_zero(3);
+    for (int64_t s = 0; s < steps; s++) step<h_left>(meanwhile);
+    constexpr int64_t stride = block_edge * sizeof(float);
+    _tile_stored(0, sums, stride);
+    if (rights == 2) _tile_stored(1, sums + tile_edge, stride);
+    if (lefts == 2) _tile_stored(2, sums + tile_edge * block_edge, stride);
+    if (lefts == 2 && rights == 2) _tile_stored(3, sums + tile_edge * (block_edge + 1), stride);
+    asm volatile("" : : : "memory");
+  }
+};
+
+// Blocks of y, one after the other. While the tiles sum up one block, the vector units add the bias
+// to the one before, apply the activation, and write it.
+template <class S, bool h_left> class TileProduct {
+
+
+ public:
+  struct Block {
+    const uint16_t *left, *right;
+    const float* bias;  // of the filters of this block
+    S* y;
+    int64_t y_stride, rows, columns;
+  };
+
+  TileProduct(const Plan& plan)
+      : epilogue(plan.epilogue), finish(plan.epilogue), bounds(gemm_of<float>(0, finish)),
+        steps(ceil_div(plan.depth(), depth_unit)) {}
+  ~TileProduct() { complete(); }
+  TileProduct(const TileProduct&) = delete;
+
+  // `fetch(n)` is called for n parts in turns of the whole block.
+  template <class Fetch> void multiply(const Block& block, Fetch fetch) {
+    if (block.rows > tile_edge)
+      block.columns > tile_edge ? sum<2, 2>(block, fetch) : sum<2, 1>(block, fetch);
+    else
+      block.columns > tile_edge ? sum<1, 2>(block, fetch) : sum<1, 1>(block, fetch);
+    complete();
+    before = block, left_over = block.rows;
+    turn ^= 1;
+  }
+  void complete() {  // what was multiplied is in y
+    while (left_over > 0) finish_rows(gemm_rows);
+  }
+
+ private:
+  template <int lefts, int rights, class Fetch> void sum(const Block& block, Fetch fetch) {
+    const int64_t most = smaller<int64_t>(ceil_div(left_over, 3 * steps), gemm_rows);
+    TileBlock<lefts, rights> tiles{block.left, block.right};
+    tiles.template sum<h_left>(steps, sums[turn], [&] {
+      fetch(3 * steps);
+      finish_rows(most);
+    });
+  }
+  // The next n rows of the block before.
+  void finish_rows(int64_t n) {
+    n = smaller(n, left_over);
+    if (n == 0) return;
+    const int64_t row = before.rows - left_over;
+    left_over -= n;
+    const float* from = sums[turn ^ 1] + row * block_edge;
+    finished(before.y + row * before.y_stride, before.y_stride, n, before.columns, epilogue,
+             finish, [&](float* out, int64_t stride) {
+               for (int64_t i = 0; i < n; i++, from += block_edge, out += stride)
+                 for (int64_t j = 0; j < before.columns; j += tile_edge) {
+                   const float* bias = before.bias + (h_left ? j : row + i);
+                   const F32 v = load(from + j) + (h_left ? load(bias) : splat(*bias));
+                   if (before.columns - j >= tile_edge)
+                     store(out + j, bounded(v));
+                   else
+                     store_first(out + j, bounded(v), before.columns - j);
+                 }
+             });
+  }
+  F32 bounded(F32 v) const {
+    if (!bounds.clamp) return v;
+    return at_most<float>(at_least<float>(v, splat(bounds.low)), splat(bounds.high));
+  }
+
+  const Epilogue& epilogue;
+  const Finish<float> finish;
+  const GemmBlock<float> bounds;
+  const int64_t steps;
+  Block before{};
+  int64_t left_over = 0;  // rows of the block before that are not in y yet
+  int turn = 0;
+  alignas(64) float sums[2][block_edge * block_edge];
+};
+
+}  // namespace SEPCONV_ISA
+}  // namespace sepconv
