@@ -33,11 +33,10 @@ Schedule schedule(const Plan& plan, const TileKernels& kernels, const Call& call
   const int64_t unit = kernels.steps, strip = plan.strip;
   const int64_t classes = plan.channels_first ? 1 : std::min(plan.classes, call.out_steps);
   const int64_t in_class = ceil_div(call.out_steps, classes);
-  // All classes of a stretch of x in one tile if a row block of each fits a strip.
-  const int64_t longest =
-      std::clamp(strip / classes / unit * unit, unit, round_up(in_class, unit));
-  s.classes_per_tile = std::clamp<int64_t>(strip / longest, 1, classes);
-  s.class_tiles = ceil_div(classes, s.classes_per_tile);
+  const int64_t longest = std::clamp(strip / unit * unit, unit, round_up(in_class, unit));
+  // Short classes share a tile, as many as fill a strip.
+  s.class_tiles = ceil_div(classes, std::clamp<int64_t>(strip / longest, 1, classes));
+  s.classes_per_tile = ceil_div(classes, s.class_tiles);
 
   // As many tiles as the threads share evenly. Few are cut within a register tile too, for lengths
   // as equal as can be: on two threads, 800 steps as 4 times 200 and not as 3 times 256 and 32.
