@@ -1,6 +1,7 @@
 """Wide layers, whose pointwise half tiles compute from split numbers where the CPU has such tiles.
 
 What is asked of them here holds for every instruction set; the chosen one is the best there is.
+Each case has the products that tiles are used for (kernels/split_layers.h).
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ UNSPLITTABLE += [(factor, 96) for factor in (1e-25, 1e-33, 1e-38, 1e-43)]
 def wide_cases() -> Iterator[Case]:
     for channels_first in FORMATS:
         case = replace(WIDE, channels_first=channels_first)
-        yield from varied(case, steps=(1, 2, *AROUND_TILES, 400))
+        deep = replace(case, channels=256, filters=160)  # enough for tiles from 16 steps on
+        yield from varied(deep, steps=(1, 2, *AROUND_TILES))
         yield from varied(case, filters=[64 + n for n in AROUND_TILES])
         yield from varied(case, channels=[64 + n for n in AROUND_TILES])
         yield from varied(case, taps=(1, 3, 4, 11, 13, 33), stride=(1, 2, 3), dilation=(1, 2))

@@ -1,11 +1,12 @@
 // What tiles of AMX do better than the kernels before them, compiled for that instruction set.
-#include "split_layers.h"
+#include "split_first.h"
+#include "split_last.h"
 
 namespace sepconv {
 namespace SEPCONV_ISA {
 
 template <class S, template <class> class Layer> static TileKernels split_kernels() {
-  return {block_edge, block_edge, tile_edge, Layer<S>::packed_sizes, Layer<S>::pack,
+  return {block_edge, Layer<S>::panel, tile_edge, Layer<S>::packed_sizes, Layer<S>::pack,
           Layer<S>::strip, Layer<S>::scratch_bytes, Layer<S>::run};
 }
 

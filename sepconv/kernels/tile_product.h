@@ -12,8 +12,8 @@ namespace sepconv {
 namespace SEPCONV_ISA {
 
 constexpr int tile_edge = 16, block_edge = 2 * tile_edge, depth_unit = 32;
-constexpr int64_t tile_size = tile_edge * depth_unit;         // of an operand, in bfloat16
-constexpr int64_t operand_step = pieces * 2 * tile_size;  // for depth_unit of the depth
+constexpr int64_t tile_size = tile_edge * depth_unit;        // of an operand, in bfloat16
+constexpr int64_t operand_step = pieces * 2 * tile_size;     // for depth_unit of the depth
 
 constexpr int64_t operand_block(int64_t depth) {
   return ceil_div(depth, depth_unit) * operand_step;
@@ -139,12 +139,11 @@ template <class S, bool h_left> class TileProduct {
   ~TileProduct() { complete(); }
   TileProduct(const TileProduct&) = delete;
 
-  // `fetch(n)` is called for n parts in turns of the whole block.
-  template <class Fetch> void multiply(const Block& block, Fetch fetch) {
+  void multiply(const Block& block) {
     if (block.rows > tile_edge)
-      block.columns > tile_edge ? sum<2, 2>(block, fetch) : sum<2, 1>(block, fetch);
+      block.columns > tile_edge ? sum<2, 2>(block) : sum<2, 1>(block);
     else
-      block.columns > tile_edge ? sum<1, 2>(block, fetch) : sum<1, 1>(block, fetch);
+      block.columns > tile_edge ? sum<1, 2>(block) : sum<1, 1>(block);
     complete();
     before = block, left_over = block.rows;
     turn ^= 1;
@@ -154,13 +153,10 @@ template <class S, bool h_left> class TileProduct {
   }
 
  private:
-  template <int lefts, int rights, class Fetch> void sum(const Block& block, Fetch fetch) {
+  template <int lefts, int rights> void sum(const Block& block) {
     const int64_t most = smaller<int64_t>(ceil_div(left_over, 3 * steps), gemm_rows);
     TileBlock<lefts, rights> tiles{block.left, block.right};
-    tiles.template sum<h_left>(steps, sums[turn], [&] {
-      fetch(3 * steps);
-      finish_rows(most);
-    });
+    tiles.template sum<h_left>(steps, sums[turn], [&] { finish_rows(most); });
   }
   // The next n rows of the block before.
   void finish_rows(int64_t n) {

@@ -1,0 +1,145 @@
+// channels_last by AMX: H is the left operand.
+#pragma once
+#include "channels_last.h"
+#include "split_layers.h"
+
+namespace sepconv {
+namespace SEPCONV_ISA {
+
+template <class S> struct SplitLast {
+  typedef ChannelsLast<S> Format;
+  typedef SplitScratch<Format> Scratch;
+  typedef TileProduct<S, true> Product;
+  static constexpr int vl = lanes<float>;
+  static constexpr int panel = gemm_columns<float>;  // of filters, as without tiles
+
+  const Format format;
+  uint16_t* const split_h;
+  const Plan& plan;
+  const uint16_t* const weights;
+
+  static int64_t strip(const Plan& p) { return Scratch::strip(p); }
+  static int64_t scratch_bytes(const Plan& p) { return Scratch::bytes(p); }
+
+  static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
+    if (!pays(plan, call)) return Format::run(plan, call, tile, scratch);
+    const SplitLast job{Format::job(plan, call, tile, scratch), Scratch::of(plan, scratch), plan,
+                        SplitWeights::of(plan, Format::packed_sizes(plan).pointwise)};
+    const TileRegisters registers;
+    Product product(plan);
+    job.format.strips([&](int64_t c, int64_t begin, int64_t n) {
+      const int64_t row = job.format.row_of(c, begin);
+      Splitting part(job);
+      job.format.depthwise_half(row, n, part);
+      job.multiply(c, begin, n, product);
+      if (!part.sizes.outside(least_exponent)) return;
+      product.complete();
+      job.format.depthwise_half(row, n);
+      for (int64_t i = 0; i < n; i++)
+        if (job.stands_apart(i)) job.multiply_apart(c, begin, i);
+    });
+  }
+
+  // H in parts, each to the left operand while it is in L1: some outputs of all vectors, or all
+  // outputs of two vectors.
+  struct Splitting {
+    const SplitLast& job;
+    const bool all_vectors;
+    const int64_t stride;
+    Sizes sizes;
+
+    explicit Splitting(const SplitLast& job)
+        : job(job), all_vectors(Format::in_place(job.plan)),
+          stride((all_vectors ? job.format.depth_vectors : 2) * gemm_rows * vl) {}
+    float* at(int64_t i, int64_t q) const {
+      return job.format.h + (all_vectors ? i % depthwise_outputs : i) / gemm_rows * stride +
+             (all_vectors ? q : q % 2) * gemm_rows * vl;
+    }
+    void done(int64_t i, int64_t n, int64_t q0, int64_t q1) {
+      for (; n > 0; i += gemm_rows, n -= gemm_rows)
+        if (n >= gemm_rows)
+          split_rows<gemm_rows>(i, gemm_rows, q0, q1);
+        else
+          split_rows<0>(i, n, q0, q1);
+    }
+    // n rows of one row block, `all` of them or as many as n says.
+    template <int all> void split_rows(int64_t i, int64_t n, int64_t q0, int64_t q1) {
+      Sizes seen = sizes;
+      uint16_t* out[gemm_rows];
+      for (int64_t r = 0; r < (all ? all : n); r++)
+        out[r] = tile_row(job.split_h, job.plan.depth(), i + r, q0 / 2, (i + r) % tile_edge);
+      for (int64_t q = q0; q < q1; q += 2) {
+        const float* in = at(i, q);
+        const int64_t channels = job.plan.depth() - q * vl;
+        for (int64_t r = 0; r < (all ? all : n); r++) {
+          const Pieces p = split_pair(in + r * vl, channels);
+          seen.see(p);
+          store_pieces(out[r], p);
+          out[r] += operand_step;
+        }
+      }
+      sizes = seen;
+    }
+  };
+  // Two vectors of a row of H, zeros after its last channel.
+  SEPCONV_ALWAYS_INLINE static Pieces split_pair(const float* in, int64_t channels) {
+    const float* next = in + gemm_rows * vl;
+    if (channels >= depth_unit) return split(load(in), load(next), cut);
+    if (channels > vl) return split(load(in), load_first(next, channels - vl), cut);
+    return split(load_first(in, channels), F32{}, cut);
+  }
+
+  bool stands_apart(int64_t i) const {
+    Sizes sizes;
+    for (int64_t k = 0; k < plan.depth(); k += depth_unit)
+      sizes.see(split_pair(row_apart(i) + k * gemm_rows, plan.depth() - k));
+    return sizes.outside(least_exponent);
+  }
+  const float* row_apart(int64_t i) const {
+    return format.h + i / gemm_rows * format.h_stride + i % gemm_rows * vl;
+  }
+
+  S* output(int64_t c, int64_t step, int64_t filter) const {
+    return format.y + (c + plan.classes * step) * plan.filters + filter;
+  }
+
+  int64_t filters_begin() const { return format.tile.panel_begin * panel; }
+  int64_t filters_end() const { return smaller(format.tile.panel_end * panel, plan.filters); }
+
+  void multiply(int64_t c, int64_t begin, int64_t n, Product& product) const {
+    const int64_t block = operand_block(plan.depth());
+    for (int64_t f = filters_begin(); f < filters_end(); f += block_edge)
+      for (int64_t i = 0; i < n; i += block_edge)
+        product.multiply({split_h + i / block_edge * block, weights + f / block_edge * block,
+                          static_cast<const float*>(plan.bias) + f, output(c, begin + i, f),
+                          plan.classes * plan.filters, smaller<int64_t>(block_edge, n - i),
+                          smaller<int64_t>(block_edge, plan.filters - f)});
+  }
+
+  // Row i of the strip, without AMX.
+  void multiply_apart(int64_t c, int64_t begin, int64_t i) const {
+    const Finish<float> finish(plan.epilogue);
+    GemmBlock<float> g = gemm_of<float>(plan.depth(), finish);
+    g.a = row_apart(i);
+    for (int64_t f = filters_begin(); f < filters_end(); f += panel) {
+      g.b = static_cast<const float*>(plan.pointwise) + f * g.depth;
+      g.bias = static_cast<const float*>(plan.bias) + f;
+      g.columns = smaller<int64_t>(panel, plan.filters - f);
+      gemm_finished<S, BiasOf::column>(output(c, begin + i, f), 0, 1, g, plan.epilogue, finish);
+    }
+  }
+
+  static PackedSizes packed_sizes(const Plan& p) {
+    PackedSizes sizes = Format::packed_sizes(p);
+    sizes.pointwise = SplitWeights::size(p, sizes.pointwise);
+    return sizes;
+  }
+  static void pack(const Plan& p, const void* depthwise, const void* pointwise, const void* bias) {
+    Format::pack(p, depthwise, pointwise, bias);
+    SplitWeights::pack_right(p, pointwise,
+                             SplitWeights::of(p, Format::packed_sizes(p).pointwise));
+  }
+};
+
+}  // namespace SEPCONV_ISA
+}  // namespace sepconv
