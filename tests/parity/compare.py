@@ -37,7 +37,7 @@ class Outcome:
 
 # A refusal of ours that Keras has not: our text -> why.
 STRICTER = {
-    r"`strides=\d+` and `dilation_rate=\d+` cannot": "the documentation forbids the combination",
+    r"`strides > 1` not supported in conjunction": "the documentation forbids the combination",
     r"strictly positive integer": "counts are ints: no None, bool, float or str",
     r"must be a tuple of 1 integers": "sizes are ints: no float or str",
     r"cannot be OrthogonalRegularizer": "it takes rank 2 only, and is refused at construction",
