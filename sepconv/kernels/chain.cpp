@@ -111,7 +111,8 @@ static int run(const Task& t, int64_t job) {
   return 0;
 }
 
-int run_apart(const ChainCall& c, int64_t begin, int64_t end, int64_t group, int threads) {
+int run_apart(const ChainCall& c, int64_t begin, int64_t end, int64_t group,
+              [[maybe_unused]] int threads) {
   int failed = 0;
   std::atomic<int64_t> arrived{0};
 #pragma omp parallel num_threads(threads) reduction(+ : failed) if (threads > 1)
