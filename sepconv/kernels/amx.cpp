@@ -6,7 +6,7 @@ namespace sepconv {
 namespace SEPCONV_ISA {
 
 template <class S, template <class> class Layer> static TileKernels split_kernels() {
-  return {block_edge, Layer<S>::panel, tile_edge, Layer<S>::packed_sizes, Layer<S>::pack,
+  return {block_edge, Layer<S>::filters, tile_edge, Layer<S>::packed_sizes, Layer<S>::pack,
           Layer<S>::strip, Layer<S>::scratch_bytes, Layer<S>::run};
 }
 

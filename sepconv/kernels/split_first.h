@@ -6,30 +6,19 @@
 namespace sepconv {
 namespace SEPCONV_ISA {
 
-template <class S> struct SplitFirst {
+// So many blocks of gemm_rows filters make a panel, which is whole blocks with tiles, too.
+constexpr int row_blocks = tile_edge;
+
+template <class S> struct SplitFirst : SplitLayer<ChannelsFirst<S>, gemm_rows * row_blocks> {
   typedef ChannelsFirst<S> Format;
-  typedef SplitScratch<Format> Scratch;
+  typedef SplitLayer<Format, gemm_rows * row_blocks> Layer;
   typedef TileProduct<S, false> Product;
-  static constexpr int blocks = tile_edge;          // of filters without tiles are a panel:
-  static constexpr int panel = gemm_rows * blocks;  // whole blocks of either kind
-
-  const Format format;
-  uint16_t* const split_h;
-  const Plan& plan;
-  const uint16_t* const weights;
-
-  static int64_t strip(const Plan& p) { return Scratch::strip(p); }
-  static int64_t scratch_bytes(const Plan& p) { return Scratch::bytes(p); }
+  using Layer::format, Layer::plan, Layer::split_h, Layer::weights;
+  using Layer::filters_begin, Layer::filters_end;
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
-    if (!pays(plan, call)) {
-      Tile same = tile;
-      same.panel_begin *= blocks;
-      same.panel_end = smaller(same.panel_end * blocks, ceil_div(plan.filters, gemm_rows));
-      return Format::run(plan, call, same, scratch);
-    }
-    const SplitFirst job{Format::job(plan, call, tile, scratch), Scratch::of(plan, scratch), plan,
-                         SplitWeights::of(plan, Format::packed_sizes(plan).pointwise)};
+    if (!pays(plan, call)) return Format::run(plan, call, in_row_blocks(plan, tile), scratch);
+    const SplitFirst job{Layer::job(plan, call, tile, scratch)};
     const TileRegisters registers;
     Product product(plan);
     job.format.strips([&](int64_t begin, int64_t n) {
@@ -42,6 +31,12 @@ template <class S> struct SplitFirst {
       for (int64_t i = 0; i < n; i++)
         if (job.stands_apart(i)) job.multiply_apart(begin, i);
     });
+  }
+
+  static Tile in_row_blocks(const Plan& p, Tile tile) {
+    tile.panel_begin *= row_blocks;
+    tile.panel_end = smaller(tile.panel_end * row_blocks, ceil_div(p.filters, gemm_rows));
+    return tile;
   }
 
   // H in parts, each to the right operand while it is in L1: all outputs of 32 channels.
@@ -86,9 +81,6 @@ template <class S> struct SplitFirst {
   S* output(int64_t step, int64_t filter) const {
     return format.y + filter * format.call.out_steps + step;
   }
-  int64_t filters_begin() const { return format.tile.panel_begin * panel; }
-  int64_t filters_end() const { return smaller(format.tile.panel_end * panel, plan.filters); }
-
   void multiply(int64_t begin, int64_t n, Product& product) const {
     const int64_t block = operand_block(plan.depth());
     for (int64_t f = filters_begin(); f < filters_end(); f += block_edge)
@@ -114,15 +106,9 @@ template <class S> struct SplitFirst {
     }
   }
 
-  static PackedSizes packed_sizes(const Plan& p) {
-    PackedSizes sizes = Format::packed_sizes(p);
-    sizes.pointwise = SplitWeights::size(p, sizes.pointwise);
-    return sizes;
-  }
   static void pack(const Plan& p, const void* depthwise, const void* pointwise, const void* bias) {
     Format::pack(p, depthwise, pointwise, bias);
-    SplitWeights::pack_left(p, pointwise,
-                            SplitWeights::of(p, Format::packed_sizes(p).pointwise));
+    SplitWeights::pack_left(p, pointwise, Layer::weights_of(p));
   }
 };
 

@@ -6,25 +6,18 @@
 namespace sepconv {
 namespace SEPCONV_ISA {
 
-template <class S> struct SplitLast {
+template <class S>
+struct SplitLast : SplitLayer<ChannelsLast<S>, gemm_columns<float>> {  // panels as without tiles
   typedef ChannelsLast<S> Format;
-  typedef SplitScratch<Format> Scratch;
+  typedef SplitLayer<Format, gemm_columns<float>> Layer;
   typedef TileProduct<S, true> Product;
   static constexpr int vl = lanes<float>;
-  static constexpr int panel = gemm_columns<float>;  // of filters, as without tiles
-
-  const Format format;
-  uint16_t* const split_h;
-  const Plan& plan;
-  const uint16_t* const weights;
-
-  static int64_t strip(const Plan& p) { return Scratch::strip(p); }
-  static int64_t scratch_bytes(const Plan& p) { return Scratch::bytes(p); }
+  using Layer::format, Layer::plan, Layer::split_h, Layer::weights;
+  using Layer::filters_begin, Layer::filters_end;
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
     if (!pays(plan, call)) return Format::run(plan, call, tile, scratch);
-    const SplitLast job{Format::job(plan, call, tile, scratch), Scratch::of(plan, scratch), plan,
-                        SplitWeights::of(plan, Format::packed_sizes(plan).pointwise)};
+    const SplitLast job{Layer::job(plan, call, tile, scratch)};
     const TileRegisters registers;
     Product product(plan);
     job.format.strips([&](int64_t c, int64_t begin, int64_t n) {
@@ -103,9 +96,6 @@ template <class S> struct SplitLast {
     return format.y + (c + plan.classes * step) * plan.filters + filter;
   }
 
-  int64_t filters_begin() const { return format.tile.panel_begin * panel; }
-  int64_t filters_end() const { return smaller(format.tile.panel_end * panel, plan.filters); }
-
   void multiply(int64_t c, int64_t begin, int64_t n, Product& product) const {
     const int64_t block = operand_block(plan.depth());
     for (int64_t f = filters_begin(); f < filters_end(); f += block_edge)
@@ -121,23 +111,17 @@ template <class S> struct SplitLast {
     const Finish<float> finish(plan.epilogue);
     GemmBlock<float> g = gemm_of<float>(plan.depth(), finish);
     g.a = row_apart(i);
-    for (int64_t f = filters_begin(); f < filters_end(); f += panel) {
+    for (int64_t f = filters_begin(); f < filters_end(); f += Layer::filters) {
       g.b = static_cast<const float*>(plan.pointwise) + f * g.depth;
       g.bias = static_cast<const float*>(plan.bias) + f;
-      g.columns = smaller<int64_t>(panel, plan.filters - f);
+      g.columns = smaller<int64_t>(Layer::filters, plan.filters - f);
       gemm_finished<S, BiasOf::column>(output(c, begin + i, f), 0, 1, g, plan.epilogue, finish);
     }
   }
 
-  static PackedSizes packed_sizes(const Plan& p) {
-    PackedSizes sizes = Format::packed_sizes(p);
-    sizes.pointwise = SplitWeights::size(p, sizes.pointwise);
-    return sizes;
-  }
   static void pack(const Plan& p, const void* depthwise, const void* pointwise, const void* bias) {
     Format::pack(p, depthwise, pointwise, bias);
-    SplitWeights::pack_right(p, pointwise,
-                             SplitWeights::of(p, Format::packed_sizes(p).pointwise));
+    SplitWeights::pack_right(p, pointwise, Layer::weights_of(p));
   }
 };
 

@@ -18,20 +18,45 @@ SEPCONV_INLINE bool pays(const Plan& p, const Call& call) {
          double(call.out_steps) * double(p.depth()) * double(p.filters) >= least_products;
 }
 
-// Working memory: what that of `Format` needs, and H of a strip split.
-template <class Format> struct SplitScratch {
-  static constexpr int64_t split_bytes = 1 << 20;  // with weights of 32 filters, in L2
+// A job of a layer in the data format `Format`, dealt out in panels of so many filters.
+template <class Format, int panel> struct SplitLayer {
+  static constexpr int filters = panel;
+  static constexpr int64_t split_bytes = 1 << 20;  // of a strip; with 32 filters in L2
+
+  const Format format;
+  const Plan& plan;
+  uint16_t* const split_h;  // the operand of a strip
+  const uint16_t* const weights;
+
+  static SplitLayer job(const Plan& p, const Call& call, const Tile& tile, void* scratch) {
+    char* const operand = static_cast<char*>(scratch) + format_bytes(p);
+    return {Format::job(p, call, tile, scratch), p, reinterpret_cast<uint16_t*>(operand),
+            weights_of(p)};
+  }
 
   static int64_t strip(const Plan& p) {
     const int64_t fitting = split_bytes / (operand_block(p.depth()) * 2) * block_edge;
     const int64_t unit = Format::strip_unit;
     return larger<int64_t>(smaller(Format::strip(p), fitting) / unit, 1) * unit;
   }
-  static int64_t before(const Plan& p) { return ceil_div(Format::scratch_bytes(p), 64) * 64; }
-  static int64_t bytes(const Plan& p) { return before(p) + operand_size(p.strip, p.depth()) * 2; }
-  static uint16_t* of(const Plan& p, void* scratch) {
-    return reinterpret_cast<uint16_t*>(static_cast<char*>(scratch) + before(p));
+  static int64_t format_bytes(const Plan& p) {  // whole cache lines
+    return ceil_div(Format::scratch_bytes(p), 64) * 64;
   }
+  static int64_t scratch_bytes(const Plan& p) {
+    return format_bytes(p) + operand_size(p.strip, p.depth()) * 2;
+  }
+
+  static PackedSizes packed_sizes(const Plan& p) {
+    PackedSizes sizes = Format::packed_sizes(p);
+    sizes.pointwise = SplitWeights::size(p, sizes.pointwise);
+    return sizes;
+  }
+  static uint16_t* weights_of(const Plan& p) {
+    return SplitWeights::of(p, Format::packed_sizes(p).pointwise);
+  }
+
+  int64_t filters_begin() const { return format.tile.panel_begin * panel; }
+  int64_t filters_end() const { return smaller(format.tile.panel_end * panel, plan.filters); }
 };
 
 }  // namespace SEPCONV_ISA

@@ -123,8 +123,6 @@ template <int lefts, int rights> struct TileBlock {
 // Blocks of y, one after the other. While the tiles sum up one block, the vector units add the bias
 // to the one before, apply the activation, and write it.
 template <class S, bool h_left> class TileProduct {
-
-
  public:
   struct Block {
     const uint16_t *left, *right;
@@ -133,7 +131,7 @@ template <class S, bool h_left> class TileProduct {
     int64_t y_stride, rows, columns;
   };
 
-  TileProduct(const Plan& plan)
+  explicit TileProduct(const Plan& plan)
       : epilogue(plan.epilogue), finish(plan.epilogue), bounds(gemm_of<float>(0, finish)),
         steps(ceil_div(plan.depth(), depth_unit)) {}
   ~TileProduct() { complete(); }
@@ -158,6 +156,7 @@ template <class S, bool h_left> class TileProduct {
     TileBlock<lefts, rights> tiles{block.left, block.right};
     tiles.template sum<h_left>(steps, sums[turn], [&] { finish_rows(most); });
   }
+
   // The next n rows of the block before.
   void finish_rows(int64_t n) {
     n = smaller(n, left_over);
