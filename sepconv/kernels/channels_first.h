@@ -27,11 +27,13 @@ template <class S> struct ChannelsFirst {
   const S* x;  // of this sample
   S* y;
 
-  static int64_t strip(const Plan& p) {
-    const int64_t by_h = h_bytes / int64_t(p.depth() * sizeof(T));
+  static int64_t strip(const Plan& p) { return strip_of(p, strip_rows(p)); }
+  static int64_t strip_rows(const Plan& p) { return h_bytes / int64_t(p.depth() * sizeof(T)); }
+  // As many of these steps as the copy of x has room for.
+  static int64_t strip_of(const Plan& p, int64_t steps) {
     const int64_t windows = slots(p) + (p.classes > 1 ? p.taps : 0);
     const int64_t by_copy = copy_bytes / int64_t(windows * sizeof(T));
-    return larger<int64_t>(smaller(by_h, by_copy) / strip_unit, 1) * strip_unit;
+    return larger<int64_t>(smaller(steps, by_copy) / strip_unit, 1) * strip_unit;
   }
   // The phases of a copied row stand in slots of their own. In its phase, a tap's window begins
   // `classes` input steps after that of the tap before, or where that one ends.

@@ -20,6 +20,8 @@ template <class S> struct ChannelsLast {
   // H of a strip. Weights too large to stay in L2 from strip to strip are read less often by long
   // strips; otherwise short ones do better, as the next strip's x can be fetched in good time.
   static constexpr int64_t h_bytes = 200 << 10, long_h_bytes = 800 << 10, kept_weights = 1 << 20;
+  // y of a strip is written panel by panel: in L2, rows are whole when they leave it.
+  static constexpr int64_t y_bytes = 256 << 10;
   static constexpr int64_t copy_bytes = 1 << 20;
   static constexpr int64_t strip_unit = gemm_rows;
 
@@ -35,12 +37,17 @@ template <class S> struct ChannelsLast {
 
   static int64_t h_block(const Plan& p) { return ceil_div(p.depth(), vl) * gemm_rows * vl; }
 
-  static int64_t strip(const Plan& p) {
-    const int64_t weights = p.depth() * p.filters * int64_t(sizeof(T));
-    const int64_t bytes = weights > kept_weights ? long_h_bytes : h_bytes;
+  static int64_t strip(const Plan& p) { return strip_of(p, strip_rows(p)); }
+  static int64_t strip_rows(const Plan& p) {
+    const bool kept = p.depth() * p.filters * int64_t(sizeof(T)) <= kept_weights;
+    const int64_t bytes = kept ? h_bytes : long_h_bytes;
     const int64_t by_h = bytes / int64_t(h_block(p) * sizeof(T)) * gemm_rows;
+    return kept ? smaller(by_h, y_bytes / (p.filters * int64_t(sizeof(S)))) : by_h;
+  }
+  // As many of these rows as the copy of x has room for.
+  static int64_t strip_of(const Plan& p, int64_t rows) {
     const int64_t by_copy = copy_bytes / (copied_step(p) * copy_vectors * vector_bytes);
-    return larger<int64_t>(smaller(by_h, by_copy) / strip_unit, 1) * strip_unit;
+    return larger<int64_t>(smaller(rows, by_copy) / strip_unit, 1) * strip_unit;
   }
   static bool in_place(const Plan& p) {
     return p.taps <= in_place_taps && p.multiplier == 1 && !is_narrow<S>;

@@ -21,7 +21,8 @@ SEPCONV_INLINE bool pays(const Plan& p, const Call& call) {
 // A job of a layer in the data format `Format`, dealt out in panels of so many filters.
 template <class Format, int panel> struct SplitLayer {
   static constexpr int filters = panel;
-  static constexpr int64_t split_bytes = 1 << 20;  // of a strip; with 32 filters in L2
+  // H of a strip, which stays in L2 beside the weights of 32 filters.
+  static constexpr int64_t split_bytes = 1 << 20, kept_weights = 1 << 20;
 
   const Format format;
   const Plan& plan;
@@ -34,10 +35,11 @@ template <class Format, int panel> struct SplitLayer {
             weights_of(p)};
   }
 
+  // Weights that do not stay in L2 from strip to strip are read less often by long ones.
   static int64_t strip(const Plan& p) {
     const int64_t fitting = split_bytes / (operand_block(p.depth()) * 2) * block_edge;
-    const int64_t unit = Format::strip_unit;
-    return larger<int64_t>(smaller(Format::strip(p), fitting) / unit, 1) * unit;
+    const bool kept = operand_size(p.filters, p.depth()) * 2 <= kept_weights;
+    return Format::strip_of(p, kept ? smaller(Format::strip_rows(p), fitting) : fitting);
   }
   static int64_t format_bytes(const Plan& p) {  // whole cache lines
     return ceil_div(Format::scratch_bytes(p), 64) * 64;
