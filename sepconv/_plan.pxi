@@ -43,9 +43,11 @@ cdef class Plan(TilePlan):
         self.plan.step_work = channels * multiplier * (taps + filters)
         stored = _stored_index(self.dtype, depthwise.dtype)
         cdef TileKernels tile = kernels.tile[stored][self.plan.channels_first]
-        if kernels.splits != NULL and depthwise.itemsize == sizeof(float):
-            if kernels.splits(self.plan, cnp.PyArray_DATA(pointwise)):
-                tile = kernels.split[stored][self.plan.channels_first]
+        if (
+            kernels.splits != NULL and depthwise.itemsize == sizeof(float)
+            and kernels.splits(self.plan, cnp.PyArray_DATA(pointwise))
+        ):
+            tile = kernels.split[stored][self.plan.channels_first]
         self._pack(tile, depthwise, pointwise, offsets, depthwise.itemsize)
 
 

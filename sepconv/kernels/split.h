@@ -8,13 +8,12 @@
 // For Higher-Precision Computations", ARITH 2019.)
 #pragma once
 #include "plan.h"
-#include "vec.h"
+#include "vector_math.h"
 
 namespace sepconv {
 namespace SEPCONV_ISA {
 
 constexpr int pieces = 3;
-typedef Vec<float> F32;
 typedef uint32_t U32 __attribute__((vector_size(vector_bytes)));
 typedef uint16_t U16 __attribute__((vector_size(vector_bytes)));
 
