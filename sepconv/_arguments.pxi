@@ -35,7 +35,8 @@ cdef cnp.ndarray checked_input(object x, object dtype, str name="x"):
     cdef cnp.ndarray array = x
     if dtype is None:
         dtype_index(cnp.PyArray_TYPE(array))
-    if (dtype is not None and array.dtype != dtype) or not cnp.PyArray_ISNOTSWAPPED(array):
+    cdef bint same = dtype is None or <object>cnp.PyArray_DESCR(array) is dtype  # mostly
+    if not (same or array.dtype == dtype) or not cnp.PyArray_ISNOTSWAPPED(array):
         raise TypeError(
             f"{name} must have dtype {dtype or 'float32 or float64'}, got {array.dtype}"
         )

@@ -128,7 +128,7 @@ cdef class TilePlan:
     def channels_first(self):
         return self.plan.channels_first
 
-    def output_steps(self, int64_t steps):
+    cpdef int64_t output_steps(self, int64_t steps) except -1:
         """Return S for an input of `steps` steps; a ValueError if nothing is left."""
         if not 0 <= steps < max_size:
             raise ValueError(f"steps must be in 0..2**61-1, got {steps}")

@@ -258,6 +258,79 @@ def test_add_loss_belongs_to_the_last_call() -> None:
     assert layer.losses == [10.0, 1.0, 2.0]
 
 
+# --- later calls of a convolution, which go straight to the core ----------------------------------
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        X.astype(np.float64),
+        X.astype(">f4"),
+        np.asfortranarray(X),
+        X.tolist(),
+        np.ma.masked_array(X, X > 3),
+    ],
+    ids=["float64", "big-endian", "Fortran", "list", "masked"],
+)
+def test_later_call_converts_as_the_first_does(inputs: Any) -> None:
+    layer = SeparableConv1D(4, 3)
+    expected = layer(X)
+    outputs = layer(inputs)
+    assert type(outputs) is np.ndarray
+    np.testing.assert_array_equal(outputs, expected)
+
+
+@pytest.mark.parametrize("shape", [(2, 10), (2, 10, 11), (2, 2, 12), (12,)])
+def test_later_call_refuses_as_the_first_does(shape: tuple[int, ...]) -> None:
+    layer = SeparableConv1D(4, 3)
+    layer.build(X.shape)
+    wrong = np.zeros(shape, np.float32)
+    with pytest.raises(ValidationError) as first:
+        layer(wrong)
+    layer(X)
+    with pytest.raises(ValidationError) as later:
+        layer(wrong)
+    assert str(later.value) == str(first.value)
+
+
+def test_later_call_computes_with_weights_that_were_set() -> None:
+    layer = SeparableConv1D(4, 3)
+    layer(X)
+    layer.set_weights([np.zeros(weight.shape) for weight in layer.weights])
+    assert not layer(X).any()
+
+
+def test_later_call_is_that_of_the_subclass() -> None:
+    class Doubled(SeparableConv1D):
+        def call(self, inputs: Any, out: Any = None) -> Any:
+            self.add_loss(1.0)
+            return 2 * super().call(inputs, out)
+
+    layer = Doubled(4, 3)
+    plain = SeparableConv1D(4, 3)
+    plain.build(X.shape)
+    layer(X)
+    plain.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(layer(X), 2 * plain(X))
+    assert layer.losses == [1.0]
+
+
+def test_later_call_forgets_losses_of_before() -> None:
+    layer = SeparableConv1D(4, 3)
+    layer(X)
+    layer.add_loss(1.0)
+    layer(X)
+    assert layer.losses == []
+
+
+def test_later_call_has_its_own_activity_penalty() -> None:
+    layer = SeparableConv1D(4, 3, activity_regularizer="l2")
+    layer(X)
+    (first,) = layer.losses
+    layer(2 * X)
+    assert layer.losses == [pytest.approx(4 * first)]
+
+
 @pytest.mark.parametrize("bad", ["x", None, np.ones(3), object()])
 def test_add_loss_takes_scalars(bad: Any) -> None:
     with pytest.raises(ValidationError, match="Received invalid value"):

@@ -40,7 +40,7 @@ template <class S> struct ChannelsFirst {
   static int64_t slots(const Plan& p) { return smaller(p.phases, p.taps); }
   static int64_t copied_shift(const Plan& p) { return smaller(p.classes, p.strip); }
   static int64_t slot_size(const Plan& p) {
-    return p.strip + (p.taps - 1) / p.phases * copied_shift(p);
+    return p.strip + (ceil_div(p.taps, p.phases) - 1) * copied_shift(p);
   }
 
   static int64_t copy_size(const Plan& p) {  // whole vectors, with one of slack
@@ -124,7 +124,7 @@ template <class S> struct ChannelsFirst {
     const RowCopy<S> row{call.steps, plan.stride};
     const int64_t shift = copied_shift(plan), apart = plan.phases * plan.dilation;
     for (int64_t p = 0; p < slots(plan); p++, step += plan.dilation) {
-      const int64_t taps = (plan.taps - 1 - p) / plan.phases + 1;
+      const int64_t taps = ceil_div(plan.taps - p, plan.phases);
       T* out = copy_of(c) + p * slot_length;
       if (shift == plan.classes)
         row.window(in, step, padded + (taps - 1) * shift, out);

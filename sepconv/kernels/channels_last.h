@@ -200,9 +200,10 @@ template <class S> struct ChannelsLast {
   void copy_rows(int64_t row, int64_t n, int64_t q, T* out) const {
     const int64_t C = plan.channels, M = plan.multiplier;
     const int64_t first = q * vl / M, last = smaller((q * vl + vl - 1) / M, C - 1);
-    Mask<T> channel;  // of each lane, from `first` on
-    SEPCONV_UNROLL for (int i = 0; i < vl; i++)
-      channel[i] = smaller((q * vl + i) / M, last) - first;
+    Mask<T> channel{};  // of each lane, from `first` on
+    if (M > 1)
+      SEPCONV_UNROLL for (int i = 0; i < vl; i++)
+        channel[i] = smaller((q * vl + i) / M, last) - first;
     int64_t r = 0;
     for (; r < n && row < 0; r++, row += plan.dilation) store(out + r * vl, Vec<T>{});
     const S* in = x + row * C + first;

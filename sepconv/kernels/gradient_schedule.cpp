@@ -6,7 +6,7 @@
 
 namespace sepconv {
 
-static int64_t ceil_div(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+static int64_t ceil_div(int64_t a, int64_t b) { return b == 1 ? a : a / b + (a % b != 0); }
 
 // Operations: below the first, one thread is faster; a cell that is a stretch of time of its own,
 // with steps computed twice, has the second; signals are looked at after the third of each cell.

@@ -16,7 +16,8 @@ template <class S> struct RowCopy {
   void window(const S* in, int64_t step, int64_t n, T* out) const {
     const int64_t s = stride;
     const int64_t first = smaller(n, step < 0 ? ceil_div(-step, s) : 0);
-    const int64_t end = smaller(n, ceil_div(larger<int64_t>(steps - step, 0), s));
+    const int64_t left = larger<int64_t>(steps - step, 0);
+    const int64_t end = (n - 1) * s < left ? n : ceil_div(left, s);
     for (int64_t i = 0; i < first; i += vl) store(out + i, Vec<T>{});
     if (end > first) every(in + step + first * s, end - first, out + first);
     for (int64_t i = larger(first, end); i < n; i += vl) store(out + i, Vec<T>{});

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from sepconv.errors import ValidationError
@@ -23,8 +24,17 @@ class Convolution(CoreLayer):
 
     RANKS: ClassVar[dict[str, int | None]] = {"kernel": 3, "bias": 1, "activity": 3}
 
+    # Whether a call is no more than one of the core, unless a subclass makes more of it.
+    _is_plain: ClassVar[bool] = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        steps = ("convert", "check_input", "call", "packed")
+        cls._is_plain = all(getattr(cls, step) is getattr(Convolution, step) for step in steps)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._is_direct = self._is_plain and self._fused and self._activity_regularizer is None
         declared = self.__dict__  # by the subclass
         (self._taps,), (self._stride,) = declared["kernel_size"], declared["strides"]
         (self._dilation,), self._padding = declared["dilation_rate"], declared["padding"]
@@ -50,6 +60,22 @@ class Convolution(CoreLayer):
     @property
     def window(self) -> tuple[int, int]:
         return self._span, self._stride
+
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return the outputs for arrays; symbolic outputs for symbolic tensors.
+
+        The first call builds the layer. `training=` is accepted and changes nothing.
+        """
+        # Small layers take less time than all the steps of a call, so those are left out where the
+        # core alone can tell that nothing is amiss.
+        if type(inputs) is np.ndarray and self._is_direct and not (args or kwargs or self._losses):
+            packed = self._packed
+            if packed is not None and inputs.dtype is self._input_dtype and packed.is_current():
+                try:
+                    return packed.result.plan(inputs)
+                except (TypeError, ValueError):
+                    pass  # these inputs are converted below, or refused in Keras's words
+        return super().__call__(inputs, *args, **kwargs)
 
     def output_channels(self, channels: int | None) -> int | None:
         """Return the output channels for `channels` of input; None is open."""
