@@ -2,6 +2,7 @@
 // the matrix product reads, [row block][depth / lanes][gemm_rows][lanes], and stays in L2.
 #pragma once
 #include "activation.h"
+#include "ahead.h"
 #include "depthwise.h"
 
 namespace sepconv {
@@ -15,7 +16,6 @@ template <class S> struct ChannelsLast {
   // rows are read in place: x is then one stream. Longer kernels reread a row often enough to pay
   // for a copy without cache conflicts.
   static constexpr int64_t in_place_taps = 12;
-  static constexpr int64_t line_bytes = 64;
   static constexpr int copy_vectors = 4;  // 256 B of a row at a time
   // H of a strip. Weights too large to stay in L2 from strip to strip are read less often by long
   // strips; otherwise short ones do better, as the next strip's x can be fetched in good time.
@@ -77,7 +77,7 @@ template <class S> struct ChannelsLast {
     job.strips([&](int64_t c, int64_t begin, int64_t n) {
       const int64_t row = job.row_of(c, begin);
       job.depthwise_half(row, n);
-      job.pointwise(c, begin, n, job.lines_of_next(row, n));
+      job.pointwise(c, begin, n, job.next_of(row, n));
     });
   }
 
@@ -93,16 +93,18 @@ template <class S> struct ChannelsLast {
     return (c + plan.classes * i) * plan.stride - call.pad_left;
   }
 
-  // H of a strip as the matrix product reads it. Others may take it in parts: `at` says where H of
-  // output i and vector q goes, and `done` that outputs [i, i + n) of vectors [q0, q1) are there.
+  // H of a strip as the matrix product reads it. Others may take it in parts, of so many vectors at
+  // most: `at` says where H of output i and vector q goes, and `done` that outputs [i, i + n) of
+  // vectors [q0, q1) are there.
   struct WholeStrip {
     T* const h;
     const int64_t stride;  // elements from one row block to the next
+    const int64_t vectors;
     T* at(int64_t i, int64_t q) const { return h + i / gemm_rows * stride + q * gemm_rows * vl; }
     void done(int64_t, int64_t, int64_t, int64_t) const {}
   };
   void depthwise_half(int64_t row, int64_t n) const {
-    depthwise_half(row, n, WholeStrip{h, h_stride});
+    depthwise_half(row, n, WholeStrip{h, h_stride, depth_vectors});
   }
   template <class H> void depthwise_half(int64_t row, int64_t n, H&& part) const {
     if constexpr (!is_narrow<S>)
@@ -123,16 +125,20 @@ template <class S> struct ChannelsLast {
       const bool interior = row >= 0 && last < call.steps;
       // The last vector may run into the next row, never past the sample; what it reads there lands
       // in lanes that the matrix product leaves out.
-      g.vectors = interior ? smaller(depth_vectors, (call.steps - last) * C / vl) : 0;
-      g.x = x + row * C;
-      g.w = weights(0);
-      g.h = part.at(i, 0);
-      if (interior) depthwise<T>(m, g);
-      for (int64_t q = g.vectors; q < depth_vectors; q++) {
-        copy_windows(row, m, q, copy);
-        from_copy(row, m, q, copy, part.at(i, q), part.stride);
+      const int64_t whole = interior ? smaller(depth_vectors, (call.steps - last) * C / vl) : 0;
+      for (int64_t q0 = 0; q0 < depth_vectors; q0 += part.vectors) {
+        const int64_t q1 = smaller(q0 + part.vectors, depth_vectors);
+        g.vectors = larger<int64_t>(smaller(q1, whole) - q0, 0);
+        g.x = x + row * C + q0 * vl;
+        g.w = weights(q0);
+        g.h = part.at(i, q0);
+        if (g.vectors > 0) depthwise<T>(m, g);
+        for (int64_t q = q0 + g.vectors; q < q1; q++) {
+          copy_windows(row, m, q, copy);
+          from_copy(row, m, q, copy, part.at(i, q), part.stride);
+        }
+        part.done(i, m, q0, q1);
       }
-      part.done(i, m, 0, depth_vectors);
     }
   }
 
@@ -230,32 +236,24 @@ template <class S> struct ChannelsLast {
     for (; r < n; r++) zero();
   }
 
-  // The stretch of x that the strip after this one reads first, as cache lines.
-  struct Lines {
-    const char* line;
-    int64_t left;
-    void fetch(int64_t n) {
-      for (n = smaller(n, left), left -= n; n > 0; n--, line += line_bytes)
-        __builtin_prefetch(line, 0, 1);
-    }
-  };
-  Lines lines_of_next(int64_t row, int64_t n) const {
-    // Rows of a class that lie apart are left to the hardware.
-    if (plan.classes > 1) return {nullptr, 0};
+  // What the strip after this one reads first of x.
+  Ahead next_of(int64_t row, int64_t n) const {
+    Ahead next;
+    if (plan.classes > 1) return next;  // rows of a class, which lie apart, are left to the hardware
     const int64_t rows = (call.batch - tile.sample) * call.steps;  // from this sample's first on
     const int64_t first = smaller(larger<int64_t>(row + n * row_step(), 0), rows);
     const int64_t read = smaller(n * row_step(), rows - first) * plan.channels;
-    return {reinterpret_cast<const char*>(x + first * plan.channels),
-            read * int64_t(sizeof(S)) / line_bytes};
+    next.add(x + first * plan.channels, 0, 1, read * int64_t(sizeof(S)));
+    return next;
   }
 
-  void pointwise(int64_t c, int64_t begin, int64_t n, Lines next) const {
+  void pointwise(int64_t c, int64_t begin, int64_t n, Ahead next) const {
     const int64_t F = plan.filters;
     constexpr int64_t columns = gemm_columns<T>;
     const Finish<T> finish(plan.epilogue);
     GemmBlock<T> g = gemm_of<T>(plan.depth(), finish);
     const int64_t tiles = ceil_div(n, gemm_rows) * (tile.panel_end - tile.panel_begin);
-    const int64_t lines = ceil_div(next.left, tiles);
+    const int64_t lines = ceil_div(next.lines(), tiles);
     for (int64_t p = tile.panel_begin; p < tile.panel_end; p++) {
       g.columns = smaller(columns, F - p * columns);
       g.b = static_cast<const T*>(plan.pointwise) + p * columns * g.depth;

@@ -34,7 +34,8 @@ SEPCONV_INLINE void add_taps(Vec<T>* sum, const T* x, int64_t x_stride, const T*
   SEPCONV_UNROLL for (int r = 0; r < outputs + taps - 1; r++, x += x_stride) {
     // Else the compiler computes all multiples of the stride beforehand, and spills them.
     asm("" : "+r"(x_stride));
-    const Vec<T> row = load(x);
+    Vec<T> row = load(x);
+    keep(row);
     SEPCONV_UNROLL for (int j = 0; j < taps; j++)
       if (r - j >= 0 && r - j < outputs) sum[r - j] += tap[j] * row;
   }

@@ -88,7 +88,8 @@ template <class S> struct SplitFirst : SplitLayer<ChannelsFirst<S>, gemm_rows * 
         product.multiply({weights + f / block_edge * block, split_h + i / block_edge * block,
                           static_cast<const float*>(plan.bias) + f, output(begin + i, f),
                           format.call.out_steps, smaller<int64_t>(block_edge, plan.filters - f),
-                          smaller<int64_t>(block_edge, n - i)});
+                          smaller<int64_t>(block_edge, n - i)},
+                         [] {});
   }
 
   // Step i of the strip, without AMX. What a vector reads after it is not stored.

@@ -53,6 +53,14 @@ template <class T> SEPCONV_INLINE Vec<T> load(const T* p) {
   return v;
 }
 template <class T> SEPCONV_INLINE void store(T* p, Vec<T> v) { memcpy(p, &v, sizeof v); }
+// Keeps v in a register, where the compiler would load it again for each use.
+template <class V> SEPCONV_INLINE void keep(V& v) {
+#if defined(__x86_64__) || defined(__i386__)
+  asm("" : "+v"(v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(v));
+#endif
+}
 // x - (+0) is x for every x, the signed zeros included; x + 0 is not.
 template <class T> SEPCONV_INLINE Vec<T> splat(T a) { return a - Vec<T>{}; }
 
