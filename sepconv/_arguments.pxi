@@ -53,6 +53,32 @@ cdef bint ranges_overlap(cnp.ndarray a, cnp.ndarray b):
     return a0 < b0 + <uintptr_t>cnp.PyArray_NBYTES(b) and b0 < a0 + <uintptr_t>cnp.PyArray_NBYTES(a)
 
 
+cdef enum:
+    LINE_BYTES = 64
+    LEAST_ON_LINE = 1 << 16  # bytes; less than these gain nothing
+
+
+cdef cnp.ndarray new_output(int ndim, cnp.npy_intp* shape, int type_num, int item_size):
+    """A new array. A large one begins on a cache line: then a store of a vector meets just one.
+
+    (NumPy's begin on any 16 bytes. 64 -> 256 channels with stride 2 take 1.08 of the time, 64 -> 64
+    1.04; 2026-11-23.)
+    """
+    cdef double bytes = item_size
+    cdef int i
+    for i in range(ndim):
+        bytes *= shape[i]
+    if not LEAST_ON_LINE <= bytes < max_size:
+        return cnp.PyArray_EMPTY(ndim, shape, type_num, 0)
+    cdef cnp.npy_intp size = <cnp.npy_intp>bytes + LINE_BYTES
+    cdef cnp.ndarray memory = cnp.PyArray_EMPTY(1, &size, cnp.NPY_UINT8, 0)
+    cdef char* data = <char*>cnp.PyArray_DATA(memory)
+    data += -<uintptr_t>data % LINE_BYTES
+    cdef cnp.ndarray y = cnp.PyArray_SimpleNewFromData(ndim, shape, type_num, data)
+    cnp.set_array_base(y, memory)
+    return y
+
+
 cdef cnp.ndarray checked_output(
     object out, cnp.ndarray x, int ndim, cnp.npy_intp* shape, bint in_place
 ):
@@ -60,7 +86,7 @@ cdef cnp.ndarray checked_output(
     cdef cnp.ndarray y
     cdef int i
     if out is None:
-        return cnp.PyArray_EMPTY(ndim, shape, cnp.PyArray_TYPE(x), 0)
+        return new_output(ndim, shape, cnp.PyArray_TYPE(x), cnp.PyArray_ITEMSIZE(x))
     if not cnp.PyArray_Check(out):
         raise TypeError(f"out must be a NumPy array, got {type(out).__name__}")
     y = out

@@ -325,7 +325,7 @@ cdef class Chain:
         sizes[0] = batch
         sizes[1] = shape.extent.steps if shape.rank == 3 else shape.extent.channels
         sizes[2] = shape.extent.channels
-        return cnp.PyArray_EMPTY(shape.rank, sizes, self.type_num, 0)
+        return new_output(shape.rank, sizes, self.type_num, self.dtype.itemsize)
 
     cdef int _run(self, ChainCall& call, int64_t batch, double work, int64_t group) except -1:
         cdef int workers = 1 if work * batch < LEAST_SHARED else threads

@@ -269,3 +269,19 @@ def test_loading_the_core_does_not_flush_subnormals() -> None:
     code = "import sepconv._core, numpy as np; print(np.float32(1e-38) / np.float32(1e3) > 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
+
+
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("batch", [16, 17, 40])
+def test_large_outputs_begin_on_a_cache_line(batch: int, dtype: str, channels_first: bool) -> None:
+    case = Case(batch=batch, steps=128, channels=8, filters=16, taps=3, dtype=dtype,
+                channels_first=channels_first)  # fmt: skip
+    x, weights = case.data()
+    y = case.run(x, weights)
+    owner = y if y.flags.owndata else y.base
+    while owner.base is not None:
+        owner = owner.base
+    assert y.ctypes.data % 64 == 0
+    assert y.flags.writeable
+    assert y.ctypes.data + y.nbytes <= owner.ctypes.data + owner.nbytes
