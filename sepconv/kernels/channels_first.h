@@ -4,6 +4,7 @@
 #pragma once
 #include "activation.h"
 #include "row_copy.h"
+#include "turned_depthwise.h"
 
 namespace sepconv {
 namespace SEPCONV_ISA {
@@ -16,6 +17,7 @@ template <class S> struct ChannelsFirst {
   static constexpr int wide = 3;  // panels a pass of the depthwise half fills at once
   static constexpr int64_t h_bytes = 400 << 10, copy_bytes = 1 << 20;
   static constexpr int64_t strip_unit = wide * columns;
+  typedef TurnedDepthwise<S> Turned;
 
   const Plan& plan;
   const Call& call;
@@ -31,6 +33,7 @@ template <class S> struct ChannelsFirst {
   static int64_t strip_rows(const Plan& p) { return h_bytes / int64_t(p.depth() * sizeof(T)); }
   // As many of these steps as the copy of x has room for.
   static int64_t strip_of(const Plan& p, int64_t steps) {
+    if (Turned::suits(p)) return larger<int64_t>(steps / strip_unit, 1) * strip_unit;
     const int64_t windows = slots(p) + (p.classes > 1 ? p.taps : 0);
     const int64_t by_copy = copy_bytes / int64_t(windows * sizeof(T));
     return larger<int64_t>(smaller(steps, by_copy) / strip_unit, 1) * strip_unit;
@@ -49,7 +52,8 @@ template <class S> struct ChannelsFirst {
 
   static int64_t scratch_bytes(const Plan& p) {
     const int64_t n = p.strip;
-    return (n * p.depth() + 2 * copy_size(p)) * int64_t(sizeof(T));
+    const int64_t copies = Turned::suits(p) ? Turned::size(p, n) : 2 * copy_size(p);
+    return (n * p.depth() + copies) * int64_t(sizeof(T));
   }
 
   static ChannelsFirst job(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
@@ -83,6 +87,7 @@ template <class S> struct ChannelsFirst {
   // H of a strip as the matrix product reads it. Others may take it in parts: `row` says where H of
   // channel k goes, and `done` that it is there.
   struct WholeStrip {
+    static constexpr int64_t columns = ChannelsFirst::columns;
     T* const h;
     const int64_t panel;
     T* row(int64_t k) const { return h + k * columns; }
@@ -93,6 +98,7 @@ template <class S> struct ChannelsFirst {
   }
   template <class H> void depthwise_half(int64_t begin, int64_t n, H&& part) const {
     const int64_t step = begin * plan.stride - call.pad_left;
+    if (Turned::suits(plan)) return Turned{plan, x, call.steps, copy}.run(step, n, part);
     const int64_t padded = ceil_div(n, vl) * vl;  // whole vectors are computed
     const bool in_place = !is_narrow<S> && plan.stride == 1 && step >= 0 &&
                           step + padded + (plan.taps - 1) * plan.dilation <= call.steps;
@@ -200,8 +206,11 @@ template <class S> struct ChannelsFirst {
 
   static PackedSizes packed_sizes(const Plan& p) {
     const int64_t blocks = ceil_div(p.filters, gemm_rows);
-    return {p.depth() * p.taps, blocks * ceil_div(p.depth(), vl) * gemm_rows * vl,
+    return {depthwise_size(p), blocks * ceil_div(p.depth(), vl) * gemm_rows * vl,
             blocks * gemm_rows};
+  }
+  static int64_t depthwise_size(const Plan& p) {
+    return (Turned::suits(p) ? ceil_div(p.depth(), vl) * vl : p.depth()) * p.taps;
   }
 
   static void pack(const Plan& plan, const void* depthwise, const void* pointwise,
@@ -213,6 +222,7 @@ template <class S> struct ChannelsFirst {
   static void pack_depthwise(const Plan& plan, const T* w) {
     const int64_t D = plan.depth(), K = plan.taps;
     T* out = static_cast<T*>(const_cast<void*>(plan.depthwise));  // [depth][taps], phase by phase
+    if (Turned::suits(plan)) return pack_taps(plan, w, out);
     for (int64_t k = 0; k < D; k++)
       for (int64_t p = 0; p < smaller(plan.phases, K); p++)
         for (int64_t j = p; j < K; j += plan.phases) *out++ = w[j * D + k];

@@ -118,7 +118,8 @@ template <class S> struct ChannelsLast {
   // x is read as one stream: row blocks outermost, channels inside.
   template <class H> void depthwise_in_place(int64_t row, int64_t n, H& part) const {
     const int64_t C = plan.channels;
-    DepthwiseBlock<T> g = block_of(plan.dilation * C, row_step() * C, part.stride);
+    DepthwiseBlock<T> g = block_of<T>(plan, plan.dilation * C, row_step() * C);
+    g.h_stride = part.stride;
     for (int64_t i = 0; i < n; i += depthwise_outputs, row += depthwise_outputs * row_step()) {
       const int64_t m = smaller<int64_t>(n - i, depthwise_outputs);
       const int64_t last = row + (m - 1) * row_step() + (plan.taps - 1) * plan.dilation;
@@ -158,15 +159,6 @@ template <class S> struct ChannelsLast {
     }
   }
 
-  DepthwiseBlock<T> block_of(int64_t tap_stride, int64_t step_stride, int64_t out_stride) const {
-    DepthwiseBlock<T> g{};
-    g.phases = smaller(plan.phases, plan.taps);
-    g.full = plan.taps / g.phases, g.rest = plan.taps % g.phases;
-    g.tap_stride = tap_stride, g.step_stride = step_stride;
-    g.h_stride = out_stride;
-    return g;
-  }
-
   const T* weights(int64_t q) const {
     return static_cast<const T*>(plan.depthwise) + q * plan.taps * vl;
   }
@@ -175,7 +167,8 @@ template <class S> struct ChannelsLast {
   void from_copy(int64_t row, int64_t n, int64_t q, const T* rows, T* out,
                  int64_t out_stride) const {
     const int64_t step = copied_step(plan) * vl;
-    DepthwiseBlock<T> g = block_of(vl, step, out_stride);
+    DepthwiseBlock<T> g = block_of<T>(plan, vl, step);
+    g.h_stride = out_stride;
     g.w = weights(q);
     for (int64_t i = 0; i < n; i += depthwise_outputs) {
       const int64_t m = smaller<int64_t>(n - i, depthwise_outputs);
@@ -281,12 +274,7 @@ template <class S> struct ChannelsLast {
   }
 
   static void pack_depthwise(const Plan& plan, const T* w) {
-    const int64_t D = plan.depth(), K = plan.taps;
-    T* out = static_cast<T*>(const_cast<void*>(plan.depthwise));  // [depth / vl][taps][vl]
-    for (int64_t q = 0; q < D; q += vl)
-      for (int64_t p = 0; p < smaller(plan.phases, K); p++)
-        for (int64_t j = p; j < K; j += plan.phases, out += vl)
-          store(out, load_first(w + j * D + q, smaller<int64_t>(vl, D - q)));
+    pack_taps(plan, w, static_cast<T*>(const_cast<void*>(plan.depthwise)));
   }
 };
 

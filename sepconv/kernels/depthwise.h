@@ -5,6 +5,7 @@
 // Each output sums its taps phase by phase, j = p, p + phases, ...; whatever block it stands in.
 #pragma once
 #include "gemm.h"
+#include "plan.h"
 
 namespace sepconv {
 namespace SEPCONV_ISA {
@@ -25,6 +26,24 @@ template <class T> struct DepthwiseBlock {
   int64_t h_stride;     // elements from one row block to the next
   int64_t vectors = 1;  // of channels, one after the other in x, w and h
 };
+
+template <class T>
+SEPCONV_INLINE DepthwiseBlock<T> block_of(const Plan& p, int64_t tap_stride, int64_t step_stride) {
+  DepthwiseBlock<T> g{};
+  g.phases = smaller(p.phases, p.taps);
+  g.full = p.taps / g.phases, g.rest = p.taps % g.phases;
+  g.tap_stride = tap_stride, g.step_stride = step_stride;
+  return g;
+}
+
+// w (K, depth) as [depth / lanes][taps][lanes], phase by phase.
+template <class T> static void pack_taps(const Plan& p, const T* w, T* out) {
+  const int64_t D = p.depth(), K = p.taps;
+  for (int64_t q = 0; q < D; q += lanes<T>)
+    for (int64_t phase = 0; phase < smaller(p.phases, K); phase++)
+      for (int64_t j = phase; j < K; j += p.phases, out += lanes<T>)
+        store(out, load_first(w + j * D + q, smaller<int64_t>(lanes<T>, D - q)));
+}
 
 // Adds `taps` taps, step_stride apart, to `outputs` sums.
 template <class T, int outputs, int taps>

@@ -115,7 +115,9 @@ template <class S> struct DepthwiseFirst : ChannelsFirst<S> {
     }
   }
 
-  static PackedSizes packed_sizes(const Plan& p) { return {p.depth() * p.taps, 0, p.depth()}; }
+  static PackedSizes packed_sizes(const Plan& p) {
+    return {Half::depthwise_size(p), 0, p.depth()};
+  }
   static void pack(const Plan& plan, const void* kernel, const void*, const void* bias) {
     Half::pack_depthwise(plan, static_cast<const T*>(kernel));
     pack_bias(plan, plan.depth(), static_cast<const T*>(bias));

@@ -42,7 +42,7 @@ template <class S> struct SplitFirst : SplitLayer<ChannelsFirst<S>, gemm_rows * 
   // H in parts, each to the right operand while it is in L1: all outputs of 32 channels.
   struct Splitting {
     const SplitFirst& job;
-    static constexpr int64_t panel = depth_unit * Format::columns;  // of H
+    static constexpr int64_t columns = Format::columns, panel = depth_unit * columns;  // of H
     Sizes sizes;
 
     explicit Splitting(const SplitFirst& job) : job(job) {}

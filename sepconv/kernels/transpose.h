@@ -23,8 +23,8 @@ template <class T, int half> SEPCONV_INLINE void transpose_squares(Vec<T>* v) {
 }
 
 // out[c][r] = in[r][c] for rows and columns <= lanes; the lanes of `out` beyond `rows` are 0.
-template <class T>
-static void transpose_square(const T* in, int64_t in_stride, int64_t rows, int64_t columns, T* out,
+template <class T, class S>
+static void transpose_square(const S* in, int64_t in_stride, int64_t rows, int64_t columns, T* out,
                              int64_t out_stride, int64_t out_lanes) {
   constexpr int vl = lanes<T>;
   Vec<T> v[vl];
@@ -42,8 +42,8 @@ static void transpose_square(const T* in, int64_t in_stride, int64_t rows, int64
 }
 
 // out[c][r] = in[r][c]; rows of `out` are filled with 0 up to `out_columns`.
-template <class T>
-static void transpose(const T* in, int64_t in_stride, int64_t rows, int64_t columns, T* out,
+template <class T, class S>
+static void transpose(const S* in, int64_t in_stride, int64_t rows, int64_t columns, T* out,
                       int64_t out_stride, int64_t out_columns) {
   constexpr int64_t vl = lanes<T>;
   for (int64_t r = 0; r < out_columns; r += vl)
