@@ -3,6 +3,7 @@
 // run in the order of channels_last, so both formats give the same bits.
 #pragma once
 #include "activation.h"
+#include "ahead.h"
 #include "row_copy.h"
 #include "turned_depthwise.h"
 
@@ -68,7 +69,7 @@ template <class S> struct ChannelsFirst {
     const ChannelsFirst job = ChannelsFirst::job(plan, call, tile, scratch);
     job.strips([&](int64_t begin, int64_t n) {
       job.depthwise_half(begin, n);
-      job.pointwise(begin, n);
+      job.pointwise(begin, n, job.next_of(begin, n));
     });
   }
 
@@ -116,6 +117,19 @@ template <class S> struct ChannelsFirst {
         part.done(k, n);
       }
     }
+  }
+
+  // What the strip after this one, perhaps of the next sample, reads first of x.
+  Ahead next_of(int64_t begin, int64_t n) const {
+    Ahead next;
+    const bool here = begin + n < call.out_steps;
+    if (!here && tile.sample + 1 == call.batch) return next;
+    const S* first = x + (here ? 0 : plan.channels * call.steps);
+    const int64_t from = here ? larger<int64_t>((begin + n) * plan.stride - call.pad_left, 0) : 0;
+    const int64_t read = larger<int64_t>(smaller(n * plan.stride, call.steps - from), 0);
+    next.add(first + from, call.steps * int64_t(sizeof(S)), plan.channels,
+             read * int64_t(sizeof(S)));
+    return next;
   }
 
   const T* weights(int64_t k) const {
@@ -187,15 +201,18 @@ template <class S> struct ChannelsFirst {
     }
   }
 
-  void pointwise(int64_t begin, int64_t n) const {
+  void pointwise(int64_t begin, int64_t n, Ahead next) const {
     const Finish<T> finish(plan.epilogue);
     GemmBlock<T> g = gemm_of<T>(plan.depth(), finish);
     const int64_t block = ceil_div(plan.depth(), vl) * gemm_rows * vl;
+    const int64_t tiles = ceil_div(n, columns) * (tile.panel_end - tile.panel_begin);
+    const int64_t lines = ceil_div(next.lines(), tiles);
     for (int64_t f = tile.panel_begin; f < tile.panel_end; f++) {
       const int64_t rows = smaller<int64_t>(gemm_rows, plan.filters - f * gemm_rows);
       g.a = static_cast<const T*>(plan.pointwise) + f * block;
       g.bias = static_cast<const T*>(plan.bias) + f * gemm_rows;
       for (int64_t i = 0; i < n; i += columns) {
+        next.fetch(lines);
         g.b = h + i / columns * panel;
         g.columns = smaller<int64_t>(columns, n - i);
         S* out = y + f * gemm_rows * call.out_steps + begin + i;

@@ -24,7 +24,7 @@ template <class S> struct SplitFirst : SplitLayer<ChannelsFirst<S>, gemm_rows * 
     job.format.strips([&](int64_t begin, int64_t n) {
       Splitting part(job);
       job.format.depthwise_half(begin, n, part);
-      job.multiply(begin, n, product);
+      job.multiply(begin, n, product, job.format.next_of(begin, n));
       if (!part.sizes.outside(least_exponent)) return;
       product.complete();
       job.format.depthwise_half(begin, n);
@@ -81,15 +81,16 @@ template <class S> struct SplitFirst : SplitLayer<ChannelsFirst<S>, gemm_rows * 
   S* output(int64_t step, int64_t filter) const {
     return format.y + filter * format.call.out_steps + step;
   }
-  void multiply(int64_t begin, int64_t n, Product& product) const {
+  void multiply(int64_t begin, int64_t n, Product& product, Ahead next) const {
     const int64_t block = operand_block(plan.depth());
+    const int64_t lines = Layer::lines_a_turn(next, n, product);
     for (int64_t f = filters_begin(); f < filters_end(); f += block_edge)
       for (int64_t i = 0; i < n; i += block_edge)
         product.multiply({weights + f / block_edge * block, split_h + i / block_edge * block,
                           static_cast<const float*>(plan.bias) + f, output(begin + i, f),
                           format.call.out_steps, smaller<int64_t>(block_edge, plan.filters - f),
                           smaller<int64_t>(block_edge, n - i)},
-                         [] {});
+                         [&] { next.fetch(lines); });
   }
 
   // Step i of the strip, without AMX. What a vector reads after it is not stored.

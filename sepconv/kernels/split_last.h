@@ -101,9 +101,7 @@ struct SplitLast : SplitLayer<ChannelsLast<S>, gemm_columns<float>> {  // panels
 
   void multiply(int64_t c, int64_t begin, int64_t n, Product& product, Ahead next) const {
     const int64_t block = operand_block(plan.depth());
-    const int64_t blocks =
-        ceil_div(n, block_edge) * ceil_div(filters_end() - filters_begin(), block_edge);
-    const int64_t lines = ceil_div(next.lines(), blocks * product.turns());
+    const int64_t lines = Layer::lines_a_turn(next, n, product);
     for (int64_t f = filters_begin(); f < filters_end(); f += block_edge)
       for (int64_t i = 0; i < n; i += block_edge)
         product.multiply({split_h + i / block_edge * block, weights + f / block_edge * block,

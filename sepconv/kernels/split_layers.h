@@ -57,6 +57,14 @@ template <class Format, int panel> struct SplitLayer {
     return SplitWeights::of(p, Format::packed_sizes(p).pointwise);
   }
 
+  // To fetch while a strip of n outputs is multiplied.
+  template <class Product>
+  int64_t lines_a_turn(const Ahead& next, int64_t n, const Product& product) const {
+    const int64_t filters = filters_end() - filters_begin();
+    const int64_t blocks = ceil_div(n, block_edge) * ceil_div(filters, block_edge);
+    return ceil_div(next.lines(), blocks * product.turns());
+  }
+
   int64_t filters_begin() const { return format.tile.panel_begin * panel; }
   int64_t filters_end() const { return smaller(format.tile.panel_end * panel, plan.filters); }
 };
