@@ -13,6 +13,10 @@ cdef int run_jobs(
         for job in range(first, end):
             failed += run_job(plan, tile, call, plan_of_work, job)
         return failed
+    if end - first <= 4 * n:  # the thread of the call before has its part of x, y and weights near
+        for job in prange(first, end, schedule="static", num_threads=n):
+            failed += run_job(plan, tile, call, plan_of_work, job)
+        return failed
     # Runs of neighbours: a job fetches the beginning of the next one's x ahead.
     cdef int64_t run = max((end - first) // (8 * n), 1)
     for job in prange(first, end, schedule="dynamic", chunksize=run, num_threads=n):
