@@ -150,6 +150,9 @@ template <class S> struct ChannelsLast {
       if (q1 - q0 == copy_vectors && plan.multiplier == 1 && q1 * vl <= plan.channels &&
           plan.phases <= plan.taps)
         copy_wide(row, copied_rows(plan, n), q0, copy);
+      else if (plan.multiplier > 1 && channel_of(q1 * vl - 1) - channel_of(q0 * vl) < vl &&
+               plan.phases <= plan.taps)
+        copy_multiplied(row, copied_rows(plan, n), q0, q1, copy);
       else
         for (int64_t q = q0; q < q1; q++) copy_windows(row, n, q, copy + (q - q0) * panel);
       for (int64_t q = q0; q < q1; q++) {
@@ -195,14 +198,18 @@ template <class S> struct ChannelsLast {
       copy_rows(row + i * row_step(), plan.taps, q, out + i * plan.taps * vl);
   }
 
+  // The input channel under a lane of H; lanes after its last channel read that one.
+  int64_t channel_of(int64_t lane) const {
+    return smaller(lane / plan.multiplier, plan.channels - 1);
+  }
+
   // n input rows from `row` on, plan.dilation apart.
   void copy_rows(int64_t row, int64_t n, int64_t q, T* out) const {
     const int64_t C = plan.channels, M = plan.multiplier;
-    const int64_t first = q * vl / M, last = smaller((q * vl + vl - 1) / M, C - 1);
+    const int64_t first = channel_of(q * vl), last = channel_of(q * vl + vl - 1);
     Mask<T> channel{};  // of each lane, from `first` on
     if (M > 1)
-      SEPCONV_UNROLL for (int i = 0; i < vl; i++)
-        channel[i] = smaller((q * vl + i) / M, last) - first;
+      SEPCONV_UNROLL for (int i = 0; i < vl; i++) channel[i] = channel_of(q * vl + i) - first;
     int64_t r = 0;
     for (; r < n && row < 0; r++, row += plan.dilation) store(out + r * vl, Vec<T>{});
     const S* in = x + row * C + first;
@@ -227,6 +234,26 @@ template <class S> struct ChannelsLast {
       SEPCONV_UNROLL for (int u = 0; u < copy_vectors; u++)
         store(out + u * panel + r * vl, load(in + u * vl));
     for (; r < n; r++) zero();
+  }
+
+  // The same for copy_vectors vectors at most whose channels are found in one of x.
+  void copy_multiplied(int64_t row, int64_t n, int64_t q0, int64_t q1, T* out) const {
+    const int64_t C = plan.channels, d = plan.dilation, panel = n * vl;
+    const int64_t first = channel_of(q0 * vl), last = channel_of(q1 * vl - 1);
+    const int64_t vectors = q1 - q0, read = last - first + 1;
+    Mask<T> channel[copy_vectors] = {};  // of each lane, from `first` on
+    for (int u = 0; u < vectors; u++)
+      for (int i = 0; i < vl; i++) channel[u][i] = channel_of((q0 + u) * vl + i) - first;
+    auto spread = [&](int64_t r, Vec<T> v) __attribute__((always_inline)) {
+      SEPCONV_UNROLL for (int u = 0; u < copy_vectors; u++)
+        if (u < vectors) store(out + u * panel + r * vl, shuffled<T>(v, channel[u]));
+    };
+    int64_t r = 0;
+    for (; r < n && row < 0; r++, row += d) spread(r, Vec<T>{});
+    const S* in = x + row * C + first;
+    for (const int64_t steps = call.steps; r < n && row < steps; r++, row += d, in += d * C)
+      spread(r, load_first(in, read));
+    for (; r < n; r++) spread(r, Vec<T>{});
   }
 
   // What the strip after this one reads first of x.
