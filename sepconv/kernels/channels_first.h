@@ -201,7 +201,7 @@ template <class S> struct ChannelsFirst {
     }
   }
 
-  void pointwise(int64_t begin, int64_t n, Ahead next) const {
+  void pointwise(int64_t begin, int64_t n, Ahead&& next) const {
     const Finish<T> finish(plan.epilogue);
     GemmBlock<T> g = gemm_of<T>(plan.depth(), finish);
     const int64_t block = ceil_div(plan.depth(), vl) * gemm_rows * vl;

@@ -267,7 +267,7 @@ template <class S> struct ChannelsLast {
     return next;
   }
 
-  void pointwise(int64_t c, int64_t begin, int64_t n, Ahead next) const {
+  void pointwise(int64_t c, int64_t begin, int64_t n, Ahead&& next) const {
     const int64_t F = plan.filters;
     constexpr int64_t columns = gemm_columns<T>;
     const Finish<T> finish(plan.epilogue);

@@ -81,7 +81,7 @@ template <class S> struct SplitFirst : SplitLayer<ChannelsFirst<S>, gemm_rows * 
   S* output(int64_t step, int64_t filter) const {
     return format.y + filter * format.call.out_steps + step;
   }
-  void multiply(int64_t begin, int64_t n, Product& product, Ahead next) const {
+  void multiply(int64_t begin, int64_t n, Product& product, Ahead&& next) const {
     const int64_t block = operand_block(plan.depth());
     const int64_t lines = Layer::lines_a_turn(next, n, product);
     for (int64_t f = filters_begin(); f < filters_end(); f += block_edge)

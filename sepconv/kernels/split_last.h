@@ -99,7 +99,7 @@ struct SplitLast : SplitLayer<ChannelsLast<S>, gemm_columns<float>> {  // panels
     return format.y + (c + plan.classes * step) * plan.filters + filter;
   }
 
-  void multiply(int64_t c, int64_t begin, int64_t n, Product& product, Ahead next) const {
+  void multiply(int64_t c, int64_t begin, int64_t n, Product& product, Ahead&& next) const {
     const int64_t block = operand_block(plan.depth());
     const int64_t lines = Layer::lines_a_turn(next, n, product);
     for (int64_t f = filters_begin(); f < filters_end(); f += block_edge)
