@@ -183,5 +183,7 @@ def test_command_writes_the_file_and_tells_what_was_dropped(
 
 def test_command_reads_json_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import", "model.keras"]) == 2
-    assert "model.to_json()" in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert "model.to_json()" in message
+    assert "sepconv convert" in message
     assert main(["import", str(tmp_path / "nowhere.json")]) == 2

@@ -15,7 +15,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the YAML, and tell on standard error what of the JSON is not in it."""
     name = "<stdin>.json" if arguments.file == files.STDIN else arguments.file
     if not name.lower().endswith(".json"):
-        raise CommandError(f"{name}: import reads .json, such as Keras's model.to_json() returns")
+        raise CommandError(
+            f"{name}: import reads .json, such as Keras's model.to_json() returns; "
+            f"`sepconv convert MODEL.keras OUT.yaml` reads a saved model"
+        )
     imported = importing.from_keras(files.content(arguments.file), name)
     if arguments.output:
         with replacing(arguments.output) as file:
