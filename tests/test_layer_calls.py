@@ -315,6 +315,18 @@ def test_later_call_is_that_of_the_subclass() -> None:
     assert layer.losses == [1.0]
 
 
+def test_later_call_minds_an_input_spec_of_the_subclass() -> None:
+    class Ten(SeparableConv1D):
+        def build(self, input_shape: Any) -> None:
+            super().build(input_shape)
+            self.input_spec = InputSpec(ndim=3, axes={1: 10, -1: 12})
+
+    layer = Ten(4, 3)
+    layer(X)
+    with pytest.raises(ValidationError, match="expected axis 1 of input shape to have value 10"):
+        layer(X[:, :9].copy())
+
+
 def test_later_call_forgets_losses_of_before() -> None:
     layer = SeparableConv1D(4, 3)
     layer(X)

@@ -35,6 +35,7 @@ class Convolution(CoreLayer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._is_direct = self._is_plain and self._fused and self._activity_regularizer is None
+        self._core_spec: InputSpec | None = None  # the input spec that the core checks, too
         declared = self.__dict__  # by the subclass
         (self._taps,), (self._stride,) = declared["kernel_size"], declared["strides"]
         (self._dilation,), self._padding = declared["dilation_rate"], declared["padding"]
@@ -70,7 +71,12 @@ class Convolution(CoreLayer):
         # core alone can tell that nothing is amiss.
         if type(inputs) is np.ndarray and self._is_direct and not (args or kwargs or self._losses):
             packed = self._packed
-            if packed is not None and inputs.dtype is self._input_dtype and packed.is_current():
+            if (
+                packed is not None
+                and inputs.dtype is self._input_dtype
+                and self.input_spec is self._core_spec
+                and packed.is_current()
+            ):
                 try:
                     return packed.result.plan(inputs)
                 except (TypeError, ValueError):
@@ -95,7 +101,8 @@ class Convolution(CoreLayer):
                 f"The number of input channels of layer '{self.name}' must be known to build it, "
                 f"got input shape {shape}"
             )
-        self.input_spec = InputSpec(min_ndim=3, axes={self._channel_axis: channels})
+        self._core_spec = InputSpec(min_ndim=3, axes={self._channel_axis: channels})
+        self.input_spec = self._core_spec
         return channels
 
     def check_input(self, inputs: NDArray[Any]) -> None:
