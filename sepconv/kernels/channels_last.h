@@ -203,44 +203,52 @@ template <class S> struct ChannelsLast {
     return smaller(lane / plan.multiplier, plan.channels - 1);
   }
 
-  // n input rows from `row` on, plan.dilation apart.
+  // For n input rows from `row` on, plan.dilation apart: `inside` with the row's number and its
+  // element of `channel`, `padding` with the number of one that x has not.
+  template <class Inside, class Padding>
+  SEPCONV_ALWAYS_INLINE void each_row(int64_t row, int64_t n, int64_t channel, Inside inside,
+                                      Padding padding) const {
+    const int64_t d = plan.dilation, C = plan.channels, steps = call.steps;
+    int64_t r = 0;
+    for (; r < n && row < 0; r++, row += d) padding(r);
+    const S* in = x + row * C + channel;
+    for (; r < n && row < steps; r++, row += d, in += d * C) inside(r, in);
+    for (; r < n; r++) padding(r);
+  }
+
+  // n input rows, one vector of H's channels.
   void copy_rows(int64_t row, int64_t n, int64_t q, T* out) const {
-    const int64_t C = plan.channels, M = plan.multiplier;
+    const int64_t M = plan.multiplier;
     const int64_t first = channel_of(q * vl), last = channel_of(q * vl + vl - 1);
     Mask<T> channel{};  // of each lane, from `first` on
     if (M > 1)
       SEPCONV_UNROLL for (int i = 0; i < vl; i++) channel[i] = channel_of(q * vl + i) - first;
-    int64_t r = 0;
-    for (; r < n && row < 0; r++, row += plan.dilation) store(out + r * vl, Vec<T>{});
-    const S* in = x + row * C + first;
-    for (; r < n && row < call.steps; r++, row += plan.dilation, in += plan.dilation * C) {
+    auto inside = [&](int64_t r, const S* in) __attribute__((always_inline)) {
       const Vec<T> v = load_first(in, last - first + 1);
       store(out + r * vl, M == 1 ? v : shuffled<T>(v, channel));
-    }
-    for (; r < n; r++) store(out + r * vl, Vec<T>{});
+    };
+    auto padding = [&](int64_t r) { store(out + r * vl, Vec<T>{}); };
+    each_row(row, n, first, inside, padding);
   }
 
   // The same for copy_vectors full vectors of channels, to as many panels.
   void copy_wide(int64_t row, int64_t n, int64_t q, T* out) const {
-    const int64_t C = plan.channels, panel = n * vl;
-    int64_t r = 0;
-    auto zero = [&] {
+    const int64_t panel = n * vl;
+    auto inside = [&](int64_t r, const S* in) __attribute__((always_inline)) {
+      SEPCONV_UNROLL for (int u = 0; u < copy_vectors; u++)
+        store(out + u * panel + r * vl, load(in + u * vl));
+    };
+    auto padding = [&](int64_t r) {
       SEPCONV_UNROLL for (int u = 0; u < copy_vectors; u++)
         store(out + u * panel + r * vl, Vec<T>{});
     };
-    for (; r < n && row < 0; r++, row += plan.dilation) zero();
-    const S* in = x + row * C + q * vl;
-    for (; r < n && row < call.steps; r++, row += plan.dilation, in += plan.dilation * C)
-      SEPCONV_UNROLL for (int u = 0; u < copy_vectors; u++)
-        store(out + u * panel + r * vl, load(in + u * vl));
-    for (; r < n; r++) zero();
+    each_row(row, n, q * vl, inside, padding);
   }
 
   // The same for copy_vectors vectors at most whose channels are found in one of x.
   void copy_multiplied(int64_t row, int64_t n, int64_t q0, int64_t q1, T* out) const {
-    const int64_t C = plan.channels, d = plan.dilation, panel = n * vl;
-    const int64_t first = channel_of(q0 * vl), last = channel_of(q1 * vl - 1);
-    const int64_t vectors = q1 - q0, read = last - first + 1;
+    const int64_t first = channel_of(q0 * vl), read = channel_of(q1 * vl - 1) - first + 1;
+    const int64_t vectors = q1 - q0, panel = n * vl;
     Mask<T> channel[copy_vectors] = {};  // of each lane, from `first` on
     for (int u = 0; u < vectors; u++)
       for (int i = 0; i < vl; i++) channel[u][i] = channel_of((q0 + u) * vl + i) - first;
@@ -248,12 +256,10 @@ template <class S> struct ChannelsLast {
       SEPCONV_UNROLL for (int u = 0; u < copy_vectors; u++)
         if (u < vectors) store(out + u * panel + r * vl, shuffled<T>(v, channel[u]));
     };
-    int64_t r = 0;
-    for (; r < n && row < 0; r++, row += d) spread(r, Vec<T>{});
-    const S* in = x + row * C + first;
-    for (const int64_t steps = call.steps; r < n && row < steps; r++, row += d, in += d * C)
+    auto inside = [&](int64_t r, const S* in) __attribute__((always_inline)) {
       spread(r, load_first(in, read));
-    for (; r < n; r++) spread(r, Vec<T>{});
+    };
+    each_row(row, n, first, inside, [&](int64_t r) { spread(r, Vec<T>{}); });
   }
 
   // What the strip after this one reads first of x.
