@@ -61,8 +61,8 @@ cdef enum:
 cdef cnp.ndarray new_output(int ndim, cnp.npy_intp* shape, int type_num, int item_size):
     """A new array. A large one begins on a cache line: then a store of a vector meets just one.
 
-    (NumPy's begin on any 16 bytes: 64 -> 256 filters with stride 2 take 1.1 of the time, as do 64 ->
-    64 at batch 128; 2026-11-23.)
+    (NumPy's begin on any 16 bytes: 64 -> 256 filters with stride 2 take 1.1 of the time, as does
+    64 -> 64 at batch 128; 2026-11-23.)
     """
     cdef double bytes = item_size
     cdef int i

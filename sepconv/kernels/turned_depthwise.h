@@ -22,8 +22,8 @@ template <class S> struct TurnedDepthwise {
   // 64 -> 64, 9 taps: 0.93, 9 taps with dilation 31: 1.17; 2026-11-23.)
   static bool suits(const Plan& p) {
     constexpr int64_t most_span = 1024, most_stride = 8;
-    const int64_t least_taps = p.classes == 1 ? 8 : 16;
-    return p.taps > least_taps && p.multiplier == 1 && p.finite_depthwise &&
+    const int64_t turning = p.classes == 1 ? 8 : 16;  // in taps
+    return p.taps > turning && p.multiplier == 1 && p.finite_depthwise &&
            p.span() <= most_span && p.stride <= most_stride;
   }
   static int64_t rows(const Plan& p, int64_t n) { return (n - 1) * p.stride + p.span(); }
