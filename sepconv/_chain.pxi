@@ -34,10 +34,10 @@ cdef Operation _operation(StageKind kind, object held=None, object dtype=None):
     return made
 
 
-cdef _convolution(TilePlan plan, bint rows):
+cdef _convolution(TilePlan plan):
     if isinstance(plan, ConvolutionPlan) and (<ConvolutionPlan>plan).infinite is not None:
         return None
-    made = _operation(StageKind.rows if rows else StageKind.plan, plan, plan.dtype)
+    made = _operation(StageKind.rows if plan.rows else StageKind.plan, plan, plan.dtype)
     made.stage.plan, made.stage.tile = &plan.plan, &plan.tile
     return made
 

@@ -6,6 +6,7 @@ cdef class ConvolutionPlan(TilePlan):
 
     Args:
         kernel: (K, C, F), float32 or float64.
+        rows: with one tap, each step is a row of its own: its bits depend on no other.
         The others are those of `TilePlan`.
 
     >>> import numpy as np
@@ -20,11 +21,13 @@ cdef class ConvolutionPlan(TilePlan):
 
     def __cinit__(
         self, kernel, bias, *, padding, channels_first, strides=1, dilation_rate=1,
-        activation="linear", parameters=(), dtype=None,
+        activation="linear", parameters=(), dtype=None, rows=False,
     ):
         cdef cnp.ndarray weights = _weights("kernel", kernel)
         cdef cnp.ndarray offsets = None if bias is None else _weights("bias", bias)
         taps, channels, filters = _sizes("kernel", "(K, C, F)", weights)
+        if rows and taps > 1:
+            raise ValueError(f"rows are steps of their own, which {taps} taps join")
         _check_bias(offsets, filters, weights)
         self._declare(
             weights.dtype, (taps, channels, 1, filters), strides, padding, dilation_rate,
@@ -33,10 +36,12 @@ cdef class ConvolutionPlan(TilePlan):
         self.plan.classes = self.plan.phases = 1  # windows are gathered, whatever their steps
         self.plan.step_work = taps * channels * filters
         stored = _stored_index(self.dtype, weights.dtype)
-        self._pack(
-            kernels.convolution[stored][self.plan.channels_first], None, weights, offsets,
-            weights.itemsize,
-        )
+        cdef int order = self.plan.channels_first
+        self.rows = rows
+        self.tile = kernels.convolution[stored][order]
+        if not rows:  # tiles are chosen by the number of steps
+            self._choose(self.tile, kernels.split_convolution[stored][order], weights)
+        self._pack(None, weights, offsets, weights.itemsize)
         self.weights_dtype = weights.dtype
         self.weight_kernels = kernels.weight_gradient[dtype_index(cnp.PyArray_TYPE(weights))]
         if taps > 1 and not np.isfinite(weights).all():

@@ -55,6 +55,7 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         int64_t (*scratch_bytes)(const PlanStruct&) noexcept nogil
         PackedSizes (*packed_sizes)(const PlanStruct&) noexcept nogil
         void (*pack)(const PlanStruct&, const void*, const void*, const void*) noexcept nogil
+        bool_t (*suits)(const PlanStruct&, const void*) noexcept nogil
 
 
 cdef extern from "kernels/gradient.h" namespace "sepconv" nogil:
@@ -158,7 +159,7 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         TileKernels[4][2] convolution
         TileKernels[4][2] depthwise
         TileKernels[4][2] split
-        bool_t (*splits)(const PlanStruct&, const void*) noexcept nogil
+        TileKernels[4][2] split_convolution
         GradientKernels[2] gradient
         WeightKernels[2] weight_gradient
         Activate[2] activate

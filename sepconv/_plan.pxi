@@ -42,13 +42,9 @@ cdef class Plan(TilePlan):
         self.plan.finite_depthwise = all_finite(depthwise)
         self.plan.step_work = channels * multiplier * (taps + filters)
         stored = _stored_index(self.dtype, depthwise.dtype)
-        cdef TileKernels tile = kernels.tile[stored][self.plan.channels_first]
-        if (
-            kernels.splits != NULL and depthwise.itemsize == sizeof(float)
-            and kernels.splits(self.plan, cnp.PyArray_DATA(pointwise))
-        ):
-            tile = kernels.split[stored][self.plan.channels_first]
-        self._pack(tile, depthwise, pointwise, offsets, depthwise.itemsize)
+        cdef int order = self.plan.channels_first
+        self._choose(kernels.tile[stored][order], kernels.split[stored][order], pointwise)
+        self._pack(depthwise, pointwise, offsets, depthwise.itemsize)
 
 
 cdef class DepthwisePlan(TilePlan):
@@ -80,7 +76,5 @@ cdef class DepthwisePlan(TilePlan):
         self.plan.finite_depthwise = all_finite(weights)
         self.plan.step_work = filters * taps
         stored = _stored_index(self.dtype, weights.dtype)
-        self._pack(
-            kernels.depthwise[stored][self.plan.channels_first], weights, None, offsets,
-            weights.itemsize,
-        )
+        self.tile = kernels.depthwise[stored][self.plan.channels_first]
+        self._pack(weights, None, offsets, weights.itemsize)

@@ -47,6 +47,7 @@ cdef class TilePlan:
     cdef readonly object dtype
     cdef readonly str padding, activation
     cdef readonly tuple parameters
+    cdef readonly bint rows  # whether each step is a row of its own
 
     cdef int _declare(
         self, object weights_dtype, tuple sizes, object strides, object padding,
@@ -77,11 +78,18 @@ cdef class TilePlan:
         plan.channels_first = channels_first
         return fill_epilogue(plan.epilogue, activation, parameters)
 
-    cdef int _pack(
-        self, TileKernels tile, cnp.ndarray depthwise, cnp.ndarray pointwise, cnp.ndarray bias,
-        int64_t item,
+    cdef int _choose(
+        self, TileKernels plain, TileKernels split, cnp.ndarray pointwise
     ) except -1:
-        self.tile = tile
+        """Take the kernels for these weights: `split`, if there are such, where they suit."""
+        suited = split.suits != NULL and split.suits(self.plan, cnp.PyArray_DATA(pointwise))
+        self.tile = split if suited else plain
+        return 0
+
+    cdef int _pack(
+        self, cnp.ndarray depthwise, cnp.ndarray pointwise, cnp.ndarray bias, int64_t item
+    ) except -1:
+        tile = &self.tile
         self.plan.strip = tile.strip(self.plan)
         self.plan.scratch_bytes = tile.scratch_bytes(self.plan)
         cdef PackedSizes sizes = tile.packed_sizes(self.plan)
@@ -185,12 +193,12 @@ cdef class TilePlan:
         call.out_steps, call.pad_left = steps, -first
         return self._compute(array, call, out)
 
-    def operation(self, rows=False):
-        """Return the plan as an operation of a `Chain`; with `rows`, each step is a row of its own.
+    def operation(self):
+        """Return the plan as an operation of a `Chain`.
 
         None for a kernel with padding that is not all finite: its edges are computed apart.
         """
-        return _convolution(self, rows)
+        return _convolution(self)
 
     cdef cnp.ndarray _input(self, object x, Call& call):
         cdef int channel_axis = 1 if self.plan.channels_first else 2

@@ -73,6 +73,26 @@ class Geometry:
         y = self.plan(weights, **activation)(self.turned(x))
         return y.transpose(0, 2, 1) if self.channels_first else y
 
+    @property
+    def operations(self) -> int:
+        """Products and sums for an output, in a chain."""
+        raise NotImplementedError
+
+    def exact(
+        self, x: NDArray[Any], weights: list[Any]
+    ) -> tuple[NDArray[np.longdouble], NDArray[np.longdouble]]:
+        """Return the oracle's y, and the sums of its products' sizes."""
+        raise NotImplementedError
+
+    def check(self, seed: int = 0) -> None:
+        """Assert that the core is within the bound of the oracle's value."""
+        x, weights = self.data(seed)
+        self.assert_near(self.run(x, weights), *self.exact(x, weights), self.operations)
+
+    def data(self, seed: int = 0) -> tuple[NDArray[Any], list[Any]]:
+        """Return x (B, T, C) and the weights."""
+        raise NotImplementedError
+
     def output_gradient(self, seed: int = 0) -> NDArray[Any]:
         """Return g (B, S, F)."""
         shape = (self.batch, self.out_steps, self.out_channels)
@@ -163,7 +183,6 @@ class Case(Geometry):
         return self.filters
 
     def data(self, seed: int = 0) -> tuple[NDArray[Any], list[Any]]:
-        """Return x (B, T, C) and the weights."""
         rng = np.random.default_rng(seed)
 
         def draw(*shape: int) -> NDArray[Any]:
@@ -180,14 +199,16 @@ class Case(Geometry):
     def gradient(self, weights: list[Any]) -> Gradient:
         return Gradient(self.plan(weights if len(weights) == 3 else [*weights, None]), *weights[:2])
 
-    def check(self, seed: int = 0) -> None:
-        """Assert that the core is within the bound of the oracle's value."""
-        x, weights = self.data(seed)
-        exact, size = reference.separable_conv1d(
+    @property
+    def operations(self) -> int:
+        return self.taps + self.depth + 1  # and the bias
+
+    def exact(
+        self, x: NDArray[Any], weights: list[Any]
+    ) -> tuple[NDArray[np.longdouble], NDArray[np.longdouble]]:
+        return reference.separable_conv1d(
             x, *weights, strides=self.stride, padding=self.padding, dilation_rate=self.dilation
         )
-        # k + C*M products and sums for an output, and the bias
-        self.assert_near(self.run(x, weights), exact, size, self.taps + self.depth + 1)
 
     def check_gradient(self, seed: int = 0) -> None:
         """Assert that the core's gradients are within the bounds of the oracle's."""

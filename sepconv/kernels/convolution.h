@@ -23,9 +23,9 @@ template <class T> struct DepthBlocks {
   static int64_t strip(const Plan& p, int64_t unit) {
     return larger<int64_t>(h_bytes / int64_t(sizeof(T)) / held(p) / unit, 1) * unit;
   }
-  static int64_t scratch_bytes(const Plan& p, int64_t filters) {
-    const int64_t sums = depth(p) > block ? p.strip * filters : 0;
-    return (p.strip * held(p) + slack + sums) * int64_t(sizeof(T));
+  static int64_t scratch_bytes(const Plan& p, int64_t rows, int64_t filters) {
+    const int64_t sums = depth(p) > block ? rows * filters : 0;
+    return (rows * held(p) + slack + sums) * int64_t(sizeof(T));
   }
 
   // One register tile: of y after the last block, else of `sums`.
@@ -54,6 +54,7 @@ template <class S> struct ConvolutionLast {
   const Plan& plan;
   const Call& call;
   const Tile& tile;
+  const int64_t rows;  // of a strip
   T* const h;     // [row block][held / lanes][gemm_rows][lanes]
   T* const sums;  // [panel][row block][gemm_rows][columns]
   const S* x;     // of this sample
@@ -61,18 +62,22 @@ template <class S> struct ConvolutionLast {
 
   static int64_t strip(const Plan& p) { return Blocks::strip(p, gemm_rows); }
   static int64_t scratch_bytes(const Plan& p) {
-    return Blocks::scratch_bytes(p, ceil_div(p.filters, columns) * columns);
+    return Blocks::scratch_bytes(p, strip(p), ceil_div(p.filters, columns) * columns);
+  }
+
+  static ConvolutionLast job(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
+    const int64_t rows = strip(plan);
+    T* h = static_cast<T*>(scratch);
+    return {plan, call, tile, rows, h, h + rows * Blocks::held(plan) + Blocks::slack,
+            static_cast<const S*>(call.x) + tile.sample * call.steps * plan.channels,
+            static_cast<S*>(call.y) + tile.sample * call.out_steps * plan.filters};
   }
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
-    T* h = static_cast<T*>(scratch);
-    const ConvolutionLast job{
-        plan, call, tile, h, h + plan.strip * Blocks::held(plan) + Blocks::slack,
-        static_cast<const S*>(call.x) + tile.sample * call.steps * plan.channels,
-        static_cast<S*>(call.y) + tile.sample * call.out_steps * plan.filters};
+    const ConvolutionLast job = ConvolutionLast::job(plan, call, tile, scratch);
     const int64_t end = smaller(tile.end, call.out_steps);
-    for (int64_t i = tile.begin; i < end; i += plan.strip)
-      job.strip_of(i, smaller(plan.strip, end - i));
+    for (int64_t i = tile.begin; i < end; i += job.rows)
+      job.strip_of(i, smaller(job.rows, end - i));
   }
 
   void strip_of(int64_t begin, int64_t n) const {
@@ -150,7 +155,7 @@ template <class S> struct ConvolutionLast {
       for (int64_t i = 0; i < n; i += gemm_rows) {
         g.a = h + i * held();
         Blocks::template product<S, BiasOf::column>(
-            k == 0, end == depth, sums + (p * plan.strip + i) * columns, bias,
+            k == 0, end == depth, sums + (p * rows + i) * columns, bias,
             y + (begin + i) * F + p * columns, F, smaller<int64_t>(gemm_rows, n - i), g,
             plan.epilogue, finish);
       }
@@ -177,6 +182,7 @@ template <class S> struct ConvolutionFirst {
   const Plan& plan;
   const Call& call;
   const Tile& tile;
+  const int64_t steps;  // of a strip
   T* const h;     // [panel of steps][held][columns]
   T* const sums;  // [row block][panel of steps][gemm_rows][columns]
   const S* x;     // of this sample
@@ -184,17 +190,22 @@ template <class S> struct ConvolutionFirst {
 
   static int64_t strip(const Plan& p) { return Blocks::strip(p, columns); }
   static int64_t scratch_bytes(const Plan& p) {
-    return Blocks::scratch_bytes(p, ceil_div(p.filters, gemm_rows) * gemm_rows);
+    return Blocks::scratch_bytes(p, strip(p), ceil_div(p.filters, gemm_rows) * gemm_rows);
+  }
+
+  static ConvolutionFirst job(const Plan& plan, const Call& call, const Tile& tile,
+                              void* scratch) {
+    const int64_t steps = strip(plan);
+    T* h = static_cast<T*>(scratch);
+    return {plan, call, tile, steps, h, h + steps * Blocks::held(plan) + Blocks::slack,
+            static_cast<const S*>(call.x) + tile.sample * call.steps * plan.channels,
+            static_cast<S*>(call.y) + tile.sample * call.out_steps * plan.filters};
   }
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
-    T* h = static_cast<T*>(scratch);
-    const ConvolutionFirst job{
-        plan, call, tile, h, h + plan.strip * Blocks::held(plan) + Blocks::slack,
-        static_cast<const S*>(call.x) + tile.sample * call.steps * plan.channels,
-        static_cast<S*>(call.y) + tile.sample * call.out_steps * plan.filters};
-    for (int64_t i = tile.begin; i < tile.end; i += plan.strip)
-      job.strip_of(i, smaller(plan.strip, tile.end - i));
+    const ConvolutionFirst job = ConvolutionFirst::job(plan, call, tile, scratch);
+    for (int64_t i = tile.begin; i < tile.end; i += job.steps)
+      job.strip_of(i, smaller(job.steps, tile.end - i));
   }
 
   void strip_of(int64_t begin, int64_t n) const {
@@ -239,7 +250,7 @@ template <class S> struct ConvolutionFirst {
         g.b = h + i * held();
         g.columns = smaller(columns, n - i);
         Blocks::template product<S, BiasOf::row>(
-            k == 0, end == depth, sums + (f * plan.strip + i) * gemm_rows, bias,
+            k == 0, end == depth, sums + (f * steps + i) * gemm_rows, bias,
             y + f * gemm_rows * call.out_steps + begin + i, call.out_steps, rows, g,
             plan.epilogue, finish);
       }

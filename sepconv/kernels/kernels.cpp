@@ -20,7 +20,8 @@ template <class S, template <class> class Layer> static TileKernels tile_kernels
           Layer<S>::pack,
           Layer<S>::strip,
           Layer<S>::scratch_bytes,
-          Layer<S>::run};
+          Layer<S>::run,
+          nullptr};
 }
 
 template <class S> static void fill_layers(Kernels& k, int dtype) {

@@ -77,6 +77,8 @@ struct TileKernels {
   int64_t (*strip)(const Plan&);
   int64_t (*scratch_bytes)(const Plan&);
   void (*run)(const Plan&, const Call&, const Tile&, void* scratch);
+  // Whether they are the best for a layer and these weights; null of those that take any.
+  bool (*suits)(const Plan&, const void* pointwise);
 };
 
 enum { float32, float64, float16, bfloat16, dtypes };  // of x and y
@@ -147,10 +149,8 @@ struct Kernels {
   TileKernels tile[dtypes][2];         // of the separable convolution: [dtype][data format]
   TileKernels convolution[dtypes][2];  // of all channels at every tap
   TileKernels depthwise[dtypes][2];    // of the depthwise half alone
-  // Of the separable convolution, where `splits` says so of a layer and its pointwise weights, all
-  // float32: by products of bfloat16. Null without such tiles.
-  TileKernels split[dtypes][2];
-  bool (*splits)(const Plan&, const void* pointwise);
+  // The first two by products of bfloat16; null without tiles for them, and for float64.
+  TileKernels split[dtypes][2], split_convolution[dtypes][2];
   GradientKernels gradient[2];
   WeightKernels weight_gradient[2];
   Activate activate[2];

@@ -6,21 +6,18 @@
 namespace sepconv {
 namespace SEPCONV_ISA {
 
-// So many blocks of gemm_rows filters make a panel, which is whole blocks with tiles, too.
-constexpr int row_blocks = tile_edge;
-
-template <class S> struct SplitFirst : SplitLayer<ChannelsFirst<S>, gemm_rows * row_blocks> {
+template <class S> struct SplitFirst : SplitLayer<ChannelsFirst<S>, row_panel> {
   typedef ChannelsFirst<S> Format;
-  typedef SplitLayer<Format, gemm_rows * row_blocks> Layer;
-  typedef TileProduct<S, false> Product;
-  using Layer::format, Layer::plan, Layer::split_h, Layer::weights;
+  typedef SplitLayer<Format, row_panel> Layer;
+  typedef TileProduct<S, HSide::right> Product;
+  using Layer::format, Layer::plan, Layer::steps, Layer::split_h, Layer::weights;
   using Layer::filters_begin, Layer::filters_end;
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
-    if (!pays(plan, call)) return Format::run(plan, call, in_row_blocks(plan, tile), scratch);
+    if (!Layer::pays(plan, call)) return Format::run(plan, call, in_row_blocks(plan, tile), scratch);
     const SplitFirst job{Layer::job(plan, call, tile, scratch)};
     const TileRegisters registers;
-    Product product(plan);
+    Product product(plan, 1, job.steps);
     job.format.strips([&](int64_t begin, int64_t n) {
       Splitting part(job);
       job.format.depthwise_half(begin, n, part);
@@ -31,12 +28,6 @@ template <class S> struct SplitFirst : SplitLayer<ChannelsFirst<S>, gemm_rows * 
       for (int64_t i = 0; i < n; i++)
         if (job.stands_apart(i)) job.multiply_apart(begin, i);
     });
-  }
-
-  static Tile in_row_blocks(const Plan& p, Tile tile) {
-    tile.panel_begin *= row_blocks;
-    tile.panel_end = smaller(tile.panel_end * row_blocks, ceil_div(p.filters, gemm_rows));
-    return tile;
   }
 
   // H in parts, each to the right operand while it is in L1: all outputs of 32 channels.
@@ -60,7 +51,7 @@ template <class S> struct SplitFirst : SplitLayer<ChannelsFirst<S>, gemm_rows * 
         for (int64_t r = 0; r < tile_edge; r++) {
           const Pieces p = split(row(r), row(r + tile_edge), cut);
           seen.see(p);
-          store_pieces(tile_row(job.split_h, depth, i, k / depth_unit, r), p);
+          store_pieces(tile_row(job.split_h, job.steps, i, k / depth_unit, r), p);
         }
       }
       sizes = seen;
@@ -82,11 +73,11 @@ template <class S> struct SplitFirst : SplitLayer<ChannelsFirst<S>, gemm_rows * 
     return format.y + filter * format.call.out_steps + step;
   }
   void multiply(int64_t begin, int64_t n, Product& product, Ahead&& next) const {
-    const int64_t block = operand_block(plan.depth());
-    const int64_t lines = Layer::lines_a_turn(next, n, product);
+    const int64_t block = steps * operand_step;
+    const int64_t lines = lines_a_turn(next, n, filters_end() - filters_begin(), product);
     for (int64_t f = filters_begin(); f < filters_end(); f += block_edge)
       for (int64_t i = 0; i < n; i += block_edge)
-        product.multiply({weights + f / block_edge * block, split_h + i / block_edge * block,
+        product.multiply({{split_h + i / block_edge * block}, {weights + f / block_edge * block},
                           static_cast<const float*>(plan.bias) + f, output(begin + i, f),
                           format.call.out_steps, smaller<int64_t>(block_edge, plan.filters - f),
                           smaller<int64_t>(block_edge, n - i)},
@@ -110,7 +101,7 @@ template <class S> struct SplitFirst : SplitLayer<ChannelsFirst<S>, gemm_rows * 
 
   static void pack(const Plan& p, const void* depthwise, const void* pointwise, const void* bias) {
     Format::pack(p, depthwise, pointwise, bias);
-    SplitWeights::pack_left(p, pointwise, Layer::weights_of(p));
+    SplitWeights::of(p).pack_left(pointwise, Layer::weights_of(p));
   }
 };
 

@@ -10,16 +10,16 @@ template <class S>
 struct SplitLast : SplitLayer<ChannelsLast<S>, gemm_columns<float>> {  // panels as without tiles
   typedef ChannelsLast<S> Format;
   typedef SplitLayer<Format, gemm_columns<float>> Layer;
-  typedef TileProduct<S, true> Product;
+  typedef TileProduct<S, HSide::left> Product;
   static constexpr int vl = lanes<float>;
-  using Layer::format, Layer::plan, Layer::split_h, Layer::weights;
+  using Layer::format, Layer::plan, Layer::steps, Layer::split_h, Layer::weights;
   using Layer::filters_begin, Layer::filters_end;
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
-    if (!pays(plan, call)) return Format::run(plan, call, tile, scratch);
+    if (!Layer::pays(plan, call)) return Format::run(plan, call, tile, scratch);
     const SplitLast job{Layer::job(plan, call, tile, scratch)};
     const TileRegisters registers;
-    Product product(plan);
+    Product product(plan, 1, job.steps);
     job.format.strips([&](int64_t c, int64_t begin, int64_t n) {
       const int64_t row = job.format.row_of(c, begin);
       Splitting part(job);
@@ -63,7 +63,7 @@ struct SplitLast : SplitLayer<ChannelsLast<S>, gemm_columns<float>> {  // panels
       Sizes seen = sizes;
       uint16_t* out[gemm_rows];
       for (int64_t r = 0; r < (all ? all : n); r++)
-        out[r] = tile_row(job.split_h, job.plan.depth(), i + r, q0 / 2, (i + r) % tile_edge);
+        out[r] = tile_row(job.split_h, job.steps, i + r, q0 / 2, (i + r) % tile_edge);
       for (int64_t q = q0; q < q1; q += 2) {
         const float* in = at(i, q);
         const int64_t channels = job.plan.depth() - q * vl;
@@ -100,11 +100,11 @@ struct SplitLast : SplitLayer<ChannelsLast<S>, gemm_columns<float>> {  // panels
   }
 
   void multiply(int64_t c, int64_t begin, int64_t n, Product& product, Ahead&& next) const {
-    const int64_t block = operand_block(plan.depth());
-    const int64_t lines = Layer::lines_a_turn(next, n, product);
+    const int64_t block = steps * operand_step;
+    const int64_t lines = lines_a_turn(next, n, filters_end() - filters_begin(), product);
     for (int64_t f = filters_begin(); f < filters_end(); f += block_edge)
       for (int64_t i = 0; i < n; i += block_edge)
-        product.multiply({split_h + i / block_edge * block, weights + f / block_edge * block,
+        product.multiply({{split_h + i / block_edge * block}, {weights + f / block_edge * block},
                           static_cast<const float*>(plan.bias) + f, output(c, begin + i, f),
                           plan.classes * plan.filters, smaller<int64_t>(block_edge, n - i),
                           smaller<int64_t>(block_edge, plan.filters - f)},
@@ -126,7 +126,7 @@ struct SplitLast : SplitLayer<ChannelsLast<S>, gemm_columns<float>> {  // panels
 
   static void pack(const Plan& p, const void* depthwise, const void* pointwise, const void* bias) {
     Format::pack(p, depthwise, pointwise, bias);
-    SplitWeights::pack_right(p, pointwise, Layer::weights_of(p));
+    SplitWeights::of(p).pack_right(pointwise, Layer::weights_of(p));
   }
 };
 

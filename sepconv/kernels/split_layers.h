@@ -10,12 +10,31 @@ namespace sepconv {
 namespace SEPCONV_ISA {
 
 // Whether tiles pay for samples of this length, which takes some steps for whole tiles, and some
-// products for their set-up. (Medians, 2026-11-22: 256 -> 256 filters take 1.9 of the time without
-// tiles for 4 steps, 1.04 for 8, 0.77 for 16; 64 -> 64 take 1.2 for 33 steps, 1.0 for 98.)
-SEPCONV_INLINE bool pays(const Plan& p, const Call& call) {
-  constexpr double least_products = 1 << 19;
+// products for their set-up. (Separable layers, medians, 2026-11-22: 256 -> 256 filters take 1.9 of
+// the time without tiles for 4 steps, 1.04 for 8, 0.77 for 16; 64 -> 64 take 1.2 for 33 steps, 1.0
+// for 98. Convolutions of one tap, fastest calls, 2026-11-23: 64 -> 64 take 1.07 for 33 steps, 0.90
+// for 64.)
+SEPCONV_INLINE bool pays(const Plan& p, const Call& call, int64_t depth, double least_products) {
   return ceil_div(call.out_steps, p.classes) >= tile_edge &&
-         double(call.out_steps) * double(p.depth()) * double(p.filters) >= least_products;
+         double(call.out_steps) * double(depth) * double(p.filters) >= least_products;
+}
+
+// To fetch in each turn while a strip of n outputs is multiplied.
+template <class Product>
+SEPCONV_INLINE int64_t lines_a_turn(const Ahead& next, int64_t n, int64_t filters,
+                                    const Product& product) {
+  const int64_t blocks = ceil_div(n, block_edge) * ceil_div(filters, block_edge);
+  return ceil_div(next.lines(), blocks * product.turns());
+}
+
+// channels_first: so many filters make a panel, which is whole blocks of gemm_rows, as without
+// tiles, and with tiles.
+constexpr int row_panel = gemm_rows * tile_edge;
+SEPCONV_INLINE Tile in_row_blocks(const Plan& p, Tile tile) {
+  tile.panel_begin *= row_panel / gemm_rows;
+  tile.panel_end = smaller(tile.panel_end * (row_panel / gemm_rows),
+                           ceil_div(p.filters, gemm_rows));
+  return tile;
 }
 
 // A job of a layer in the data format `Format`, dealt out in panels of so many filters.
@@ -26,43 +45,44 @@ template <class Format, int panel> struct SplitLayer {
 
   const Format format;
   const Plan& plan;
+  const int64_t steps;  // of the depth
   uint16_t* const split_h;  // the operand of a strip
   const uint16_t* const weights;
 
   static SplitLayer job(const Plan& p, const Call& call, const Tile& tile, void* scratch) {
     char* const operand = static_cast<char*>(scratch) + format_bytes(p);
-    return {Format::job(p, call, tile, scratch), p, reinterpret_cast<uint16_t*>(operand),
-            weights_of(p)};
+    return {Format::job(p, call, tile, scratch), p, steps_of(p),
+            reinterpret_cast<uint16_t*>(operand), weights_of(p)};
   }
 
   // Weights that do not stay in L2 from strip to strip are read less often by long ones.
   static int64_t strip(const Plan& p) {
-    const int64_t fitting = split_bytes / (operand_block(p.depth()) * 2) * block_edge;
-    const bool kept = operand_size(p.filters, p.depth()) * 2 <= kept_weights;
+    const int64_t fitting = split_bytes / (steps_of(p) * operand_step * 2) * block_edge;
+    const bool kept = operand_size(p.filters, steps_of(p)) * 2 <= kept_weights;
     return Format::strip_of(p, kept ? smaller(Format::strip_rows(p), fitting) : fitting);
   }
+  static int64_t steps_of(const Plan& p) { return depth_steps(p.depth()); }
   static int64_t format_bytes(const Plan& p) {  // whole cache lines
     return ceil_div(Format::scratch_bytes(p), 64) * 64;
   }
   static int64_t scratch_bytes(const Plan& p) {
-    return format_bytes(p) + operand_size(p.strip, p.depth()) * 2;
+    return format_bytes(p) + operand_size(p.strip, steps_of(p)) * 2;
   }
 
+  static bool suits(const Plan& p, const void* pointwise) {
+    const SplitWeights weights = SplitWeights::of(p);
+    return weights.pay(double(p.depth()), 1.7) && weights.can_be_split(pointwise);
+  }
+  static bool pays(const Plan& p, const Call& call) {
+    return sepconv::SEPCONV_ISA::pays(p, call, p.depth(), 1 << 19);
+  }
   static PackedSizes packed_sizes(const Plan& p) {
     PackedSizes sizes = Format::packed_sizes(p);
-    sizes.pointwise = SplitWeights::size(p, sizes.pointwise);
+    sizes.pointwise = SplitWeights::of(p).after(sizes.pointwise);
     return sizes;
   }
   static uint16_t* weights_of(const Plan& p) {
-    return SplitWeights::of(p, Format::packed_sizes(p).pointwise);
-  }
-
-  // To fetch while a strip of n outputs is multiplied.
-  template <class Product>
-  int64_t lines_a_turn(const Ahead& next, int64_t n, const Product& product) const {
-    const int64_t filters = filters_end() - filters_begin();
-    const int64_t blocks = ceil_div(n, block_edge) * ceil_div(filters, block_edge);
-    return ceil_div(next.lines(), blocks * product.turns());
+    return SplitWeights::place(p, Format::packed_sizes(p).pointwise);
   }
 
   int64_t filters_begin() const { return format.tile.panel_begin * panel; }

@@ -1,12 +1,13 @@
-// The pointwise half by AMX: blocks of 32 x 32 sums in four tiles, from operands that split.h made.
+// Products of matrices by AMX: blocks of 32 x 32 sums in four tiles, from operands that split.h made.
 //
-// Both operands come as blocks of 32 rows of y, or columns, [depth / 32][piece][half][16][32]: a
-// tile of the left one is 16 rows of 32 bfloat16, one of the right one 16 pairs of rows of 16.
-// Channels k and k + 16 of 32 make a pair. Each sum adds its products in an order of the depth
-// alone, which is the same whether H stands left or right.
+// Packed operands come as blocks of 32 rows of y, or columns, [depth / 32][piece][half][16][32]: a
+// tile of the left one is 16 rows of 32 bfloat16, one of the right one 16 pairs of rows of 16. Which
+// two of 32 places of the depth make a pair is the operands' affair. Each sum adds its products in
+// an order of the depth alone, which is the same whether H stands left or right.
 #pragma once
 #include "activation.h"
 #include "split.h"
+#include "transpose.h"
 
 namespace sepconv {
 namespace SEPCONV_ISA {
@@ -15,18 +16,16 @@ constexpr int tile_edge = 16, block_edge = 2 * tile_edge, depth_unit = 32;
 constexpr int64_t tile_size = tile_edge * depth_unit;        // of an operand, in bfloat16
 constexpr int64_t operand_step = pieces * 2 * tile_size;     // for depth_unit of the depth
 
-constexpr int64_t operand_block(int64_t depth) {
-  return ceil_div(depth, depth_unit) * operand_step;
-}
-constexpr int64_t operand_size(int64_t length, int64_t depth) {
-  return ceil_div(length, block_edge) * operand_block(depth);
+constexpr int64_t depth_steps(int64_t depth) { return ceil_div(depth, depth_unit); }
+constexpr int64_t operand_size(int64_t length, int64_t steps) {
+  return ceil_div(length, block_edge) * steps * operand_step;
 }
 
-// Where lane 0 of row r, below 16, of a tile lies, for row or column i and a step of the depth.
-SEPCONV_INLINE uint16_t* tile_row(uint16_t* operand, int64_t depth, int64_t i, int64_t step,
+// Where lane 0 of row r, below 16, of a tile lies, for row or column i and one of so many steps.
+SEPCONV_INLINE uint16_t* tile_row(uint16_t* operand, int64_t steps, int64_t i, int64_t step,
                                   int64_t r) {
-  return operand + i / block_edge * operand_block(depth) + step * operand_step +
-         i / tile_edge % 2 * tile_size + r * depth_unit;
+  return operand + (i / block_edge * steps + step) * operand_step + i / tile_edge % 2 * tile_size +
+         r * depth_unit;
 }
 SEPCONV_INLINE void store_pieces(uint16_t* row, const Pieces& p) {
   SEPCONV_UNROLL for (int i = 0; i < pieces; i++)
@@ -49,19 +48,32 @@ class TileRegisters {
   TileRegisters(const TileRegisters&) = delete;
 };
 
+// Where the tiles of an operand lie, step by step of the depth.
+struct PackedOperand {
+  static constexpr int64_t row_bytes = 64;
+  const uint16_t* at;
+
+  SEPCONV_ALWAYS_INLINE const uint16_t* tile(int half, int piece) const {
+    return at + (piece * 2 + half) * tile_size;
+  }
+  SEPCONV_ALWAYS_INLINE void next_step() { at += operand_step; }
+  SEPCONV_ALWAYS_INLINE void next_run() {}
+};
+
 // Tiles 0 to 3 are the sums, 4 and 5 the left operand's halves, 6 and 7 the right one's. Each tile
 // is loaded right after the last product that needs what it held: so loads from L2 hide behind
 // products. (The numbers are part of the instructions, and so no variables.)
-template <int lefts, int rights> struct TileBlock {
-  const uint16_t *left, *right;
+template <int lefts, int rights, class Left, class Right> struct TileBlock {
+  Left left;
+  Right right;
 
   SEPCONV_ALWAYS_INLINE void load_left(int half, int piece) const {
-    if (half == 0) _tile_loadd(4, left + piece * 2 * tile_size, 64);
-    if (half == 1 && lefts == 2) _tile_loadd(5, left + (piece * 2 + 1) * tile_size, 64);
+    if (half == 0) _tile_loadd(4, left.tile(0, piece), left.row_bytes);
+    if (half == 1 && lefts == 2) _tile_loadd(5, left.tile(1, piece), left.row_bytes);
   }
   SEPCONV_ALWAYS_INLINE void load_right(int half, int piece) const {
-    if (half == 0) _tile_loadd(6, right + piece * 2 * tile_size, 64);
-    if (half == 1 && rights == 2) _tile_loadd(7, right + (piece * 2 + 1) * tile_size, 64);
+    if (half == 0) _tile_loadd(6, right.tile(0, piece), right.row_bytes);
+    if (half == 1 && rights == 2) _tile_loadd(7, right.tile(1, piece), right.row_bytes);
   }
   SEPCONV_ALWAYS_INLINE void multiply(int i, int j) const {
     if (i == 0 && j == 0) _tile_dpbf16ps(0, 4, 6);
@@ -100,17 +112,21 @@ template <int lefts, int rights> struct TileBlock {
     then_h(1);
     then_w(1), meanwhile();
     multiply(0, 0), multiply(0, 1), multiply(1, 0), multiply(1, 1);
-    left += operand_step, right += operand_step;
+    left.next_step(), right.next_step();
   }
 
+  // The depth comes in so many runs of so many steps.
   template <bool h_left, class Meanwhile>
-  void sum(int64_t steps, float* sums, Meanwhile meanwhile) {
+  void sum(int64_t runs, int64_t steps, float* sums, Meanwhile meanwhile) {
     asm volatile("" : : : "memory");  // the loads of tiles do not tell the compiler what they read
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
-    for (int64_t s = 0; s < steps; s++) step<h_left>(meanwhile);
+    for (int64_t r = 0; r < runs; r++) {
+      for (int64_t s = 0; s < steps; s++) step<h_left>(meanwhile);
+      left.next_run(), right.next_run();
+    }
     constexpr int64_t stride = block_edge * sizeof(float);
     _tile_stored(0, sums, stride);
     if (rights == 2) _tile_stored(1, sums + tile_edge, stride);
@@ -120,34 +136,43 @@ template <int lefts, int rights> struct TileBlock {
   }
 };
 
+// The operand that H is: rows of y on the left, columns on the right; or on the left, and the sums
+// are turned.
+enum class HSide { left, right, left_turned };
+
 // Blocks of y, one after the other. While the tiles sum up one block, the vector units add the bias
 // to the one before, apply the activation, and write it.
-template <class S, bool h_left> class TileProduct {
+template <class S, HSide side, class H = PackedOperand> class TileProduct {
  public:
+  static constexpr bool turns_sums = side == HSide::left_turned, h_left = side != HSide::right;
+  static constexpr bool filters_in_columns = side == HSide::left;
   struct Block {
-    const uint16_t *left, *right;
+    H h;
+    PackedOperand weights;
     const float* bias;  // of the filters of this block
     S* y;
     int64_t y_stride, rows, columns;
   };
 
-  explicit TileProduct(const Plan& plan)
+  TileProduct(const Plan& plan, int64_t runs, int64_t steps)
       : epilogue(plan.epilogue), finish(plan.epilogue), bounds(gemm_of<float>(0, finish)),
-        steps(ceil_div(plan.depth(), depth_unit)) {}
+        runs(runs), steps(steps) {}
   ~TileProduct() { complete(); }
   TileProduct(const TileProduct&) = delete;
 
   // `meanwhile` is called in turns of the block.
   template <class Meanwhile> void multiply(const Block& block, Meanwhile meanwhile) {
-    if (block.rows > tile_edge)
-      block.columns > tile_edge ? sum<2, 2>(block, meanwhile) : sum<2, 1>(block, meanwhile);
+    const int64_t left = turns_sums ? block.columns : block.rows;
+    const int64_t right = turns_sums ? block.rows : block.columns;
+    if (left > tile_edge)
+      right > tile_edge ? sum<2, 2>(block, meanwhile) : sum<2, 1>(block, meanwhile);
     else
-      block.columns > tile_edge ? sum<1, 2>(block, meanwhile) : sum<1, 1>(block, meanwhile);
+      right > tile_edge ? sum<1, 2>(block, meanwhile) : sum<1, 1>(block, meanwhile);
     complete();
     before = block, left_over = block.rows;
     turn ^= 1;
   }
-  int64_t turns() const { return 3 * steps; }
+  int64_t turns() const { return 3 * runs * steps; }
   void complete() {  // what was multiplied is in y
     while (left_over > 0) finish_rows(gemm_rows);
   }
@@ -159,14 +184,20 @@ template <class S, bool h_left> class TileProduct {
     // 700 more (16 steps: 2240 instead of 1920 ns; 2026-11-23).
     const int64_t each = left_over / turns(), rest = left_over % turns();
     int64_t due = 0;
-    TileBlock<lefts, rights> tiles{block.left, block.right};
-    tiles.template sum<h_left>(steps, sums[turn], [&] {
+    auto between = [&] {
       due += rest;
       const bool another = due >= turns();
       due -= another ? turns() : 0;
       finish_rows(smaller<int64_t>(each + another, gemm_rows));
       meanwhile();
-    });
+    };
+    if constexpr (h_left) {
+      TileBlock<lefts, rights, H, PackedOperand> tiles{block.h, block.weights};
+      tiles.template sum<true>(runs, steps, sums[turn], between);
+    } else {
+      TileBlock<lefts, rights, PackedOperand, H> tiles{block.weights, block.h};
+      tiles.template sum<false>(runs, steps, sums[turn], between);
+    }
   }
 
   // The next n rows of the block before.
@@ -175,19 +206,26 @@ template <class S, bool h_left> class TileProduct {
     if (n == 0) return;
     const int64_t row = before.rows - left_over;
     left_over -= n;
-    const float* from = sums[turn ^ 1] + row * block_edge;
+    const float* from = finished_sums(row == 0) + row * block_edge;
     finished(before.y + row * before.y_stride, before.y_stride, n, before.columns, epilogue,
              finish, [&](float* out, int64_t stride) {
                for (int64_t i = 0; i < n; i++, from += block_edge, out += stride)
                  for (int64_t j = 0; j < before.columns; j += tile_edge) {
-                   const float* bias = before.bias + (h_left ? j : row + i);
-                   const F32 v = load(from + j) + (h_left ? load(bias) : splat(*bias));
+                   const float* bias = before.bias + (filters_in_columns ? j : row + i);
+                   const F32 v = load(from + j) + (filters_in_columns ? load(bias) : splat(*bias));
                    if (before.columns - j >= tile_edge)
                      store(out + j, bounded(v));
                    else
                      store_first(out + j, bounded(v), before.columns - j);
                  }
              });
+  }
+  // Those of the block before, with a row for each of y.
+  const float* finished_sums(bool first) {
+    if constexpr (!turns_sums) return sums[turn ^ 1];
+    if (first) transpose(sums[turn ^ 1], block_edge, block_edge, block_edge, turned, block_edge,
+                         block_edge);
+    return turned;
   }
   F32 bounded(F32 v) const {
     if (!bounds.clamp) return v;
@@ -197,11 +235,12 @@ template <class S, bool h_left> class TileProduct {
   const Epilogue& epilogue;
   const Finish<float> finish;
   const GemmBlock<float> bounds;
-  const int64_t steps;
+  const int64_t runs, steps;
   Block before{};
   int64_t left_over = 0;  // rows of the block before that are not in y yet
   int turn = 0;
   alignas(64) float sums[2][block_edge * block_edge];
+  alignas(64) float turned[turns_sums ? block_edge * block_edge : 1];
 };
 
 }  // namespace SEPCONV_ISA

@@ -89,7 +89,7 @@ template <class T> struct WeightCell {
     const T* x = static_cast<const T*>(call.call.x) +
                  sample * call.call.steps * plan.channels;
     const Tile none{};
-    const ConvolutionLast<T> windows{plan, call.call, none, nullptr, nullptr, x, nullptr};
+    const ConvolutionLast<T> windows{plan, call.call, none, 0, nullptr, nullptr, x, nullptr};
     windows.gather(s * plan.stride - call.call.pad_left, m, begin, end, place(h, h_stride, i));
   }
 

@@ -103,7 +103,7 @@ class Dense(CoreLayer):
 
         kernel, bias = weights[0], weights[1] if self.use_bias else None
         plan = ConvolutionPlan(
-            kernel[None], bias, padding="same", channels_first=False, **arguments
+            kernel[None], bias, padding="same", channels_first=False, rows=True, **arguments
         )
         return _Rows(plan, self.units)
 
@@ -153,4 +153,4 @@ class _Rows:
         return out
 
     def operation(self) -> Operation | None:
-        return self.plan.operation(rows=True)
+        return self.plan.operation()

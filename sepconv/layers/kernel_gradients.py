@@ -113,6 +113,7 @@ class _Phase:
             padding="valid",
             channels_first=plan.channels_first,
             dilation_rate=dilation,
+            rows=plan.rows,
         )
         return cls(by_input, tap * plan.dilation_rate, plan.strides, (len(turned) - 1) * dilation)
 

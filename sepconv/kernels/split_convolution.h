@@ -1,0 +1,269 @@
+// A convolution of all channels by AMX. x is split once, not window by window: that of a strip
+// stands as [piece][step * channels + c], where a window is one run, or with dilation a run for each
+// tap, and 16 neighbouring windows are the rows of a tile. What a run's last step of the depth reads
+// after the run meets weights of 0.
+//
+// A step of x with a number that cannot be split counts as zeros, and the outputs that read it are
+// computed once more as without AMX.
+#pragma once
+#include "convolution.h"
+#include "split_layers.h"
+
+namespace sepconv {
+namespace SEPCONV_ISA {
+
+// Neighbouring windows of the split x, from one step of the depth to the next.
+struct WindowOperand {
+  const uint16_t* at;
+  int64_t row_bytes, half, piece;  // elements from one half, and from one piece, to the next
+  int64_t to_next_run;             // from the end of a run's last step of the depth
+
+  SEPCONV_ALWAYS_INLINE const uint16_t* tile(int half_of, int piece_of) const {
+    return at + half_of * half + piece_of * piece;
+  }
+  SEPCONV_ALWAYS_INLINE void next_step() { at += depth_unit; }
+  SEPCONV_ALWAYS_INLINE void next_run() { at += to_next_run; }
+};
+
+// What both data formats have.
+template <class Format> struct SplitConvolution {
+  static constexpr int vl = lanes<float>;
+  // Of a strip, beside the weights of 32 filters in L2.
+  static constexpr int64_t split_bytes = 1 << 20, y_bytes = 256 << 10;
+  static constexpr int64_t most_steps = (1 << 20) / (operand_step * 2);
+
+  const Plan& plan;
+  const Call& call;
+  const SplitWeights shape;
+  const int64_t piece;  // elements of one piece of a strip's x
+  uint16_t* const split_x;
+  const uint16_t* const weights;
+
+  static SplitConvolution job(const Plan& p, const Call& call, void* scratch) {
+    char* const operand = static_cast<char*>(scratch) + format_bytes(p);
+    return {p, call, shape_of(p), piece_size(p, p.strip), reinterpret_cast<uint16_t*>(operand),
+            weights_of(p)};
+  }
+
+  static SplitWeights shape_of(const Plan& p) {
+    const bool one_run = p.dilation == 1 || p.taps == 1;
+    return {one_run ? 1 : p.taps, one_run ? p.taps * p.channels : p.channels, p.filters, true};
+  }
+  static bool suits(const Plan& p, const void* kernel) {
+    const SplitWeights shape = shape_of(p);
+    return shape.steps() <= most_steps && piece_size(p, block_edge) * pieces * 2 <= split_bytes &&
+           shape.pay(double(smaller(p.stride, p.span()) * p.channels), 2.1) &&
+           shape.can_be_split(kernel);
+  }
+
+  static bool pays(const Plan& p, const Call& call) {
+    return sepconv::SEPCONV_ISA::pays(p, call, p.taps * p.channels, 1 << 18);
+  }
+
+  // What n windows read, whole tiles of them, and a step of the depth more.
+  static int64_t piece_size(const Plan& p, int64_t n) {
+    const int64_t windows = ceil_div(n, tile_edge) * tile_edge;
+    const int64_t read = ((windows - 1) * p.stride + p.span()) * p.channels;
+    return (ceil_div(read, depth_unit) + 2) * depth_unit;
+  }
+  static int64_t strip(const Plan& p) {
+    const int64_t y_row = p.filters * int64_t(sizeof(float));
+    int64_t n = block_edge;
+    while (piece_size(p, 2 * n) * pieces * 2 <= split_bytes && 2 * n * y_row <= y_bytes) n *= 2;
+    return n;
+  }
+  static int64_t format_bytes(const Plan& p) {  // whole cache lines
+    return ceil_div(Format::scratch_bytes(p), 64) * 64;
+  }
+  static int64_t scratch_bytes(const Plan& p) {
+    return format_bytes(p) + piece_size(p, p.strip) * pieces * 2;
+  }
+  static PackedSizes packed_sizes(const Plan& p) {
+    PackedSizes sizes = Format::packed_sizes(p);
+    sizes.pointwise = shape_of(p).after(sizes.pointwise);
+    return sizes;
+  }
+  static uint16_t* weights_of(const Plan& p) {
+    return SplitWeights::place(p, Format::packed_sizes(p).pointwise);
+  }
+  static void pack(const Plan& p, const void* none, const void* kernel, const void* bias) {
+    Format::pack(p, none, kernel, bias);
+    shape_of(p).pack_right(kernel, weights_of(p));
+  }
+
+  // The strips of a tile. `layer` splits steps within x, says of one whether it can be split, and
+  // writes blocks of y.
+  template <class Product, class Layer> void run(const Tile& tile, const Layer& layer) const {
+    const TileRegisters registers;
+    Product product(plan, shape.runs, depth_steps(shape.depth));
+    const int64_t end = smaller(tile.end, call.out_steps);
+    for (int64_t i = tile.begin, n; i < end; i += n) {
+      n = smaller(plan.strip, end - i);
+      const int64_t row = i * plan.stride - call.pad_left;
+      const bool whole = split_rows(row, (n - 1) * plan.stride + plan.span(), layer);
+      multiply(n, layer.filters_begin(), layer.filters_end(), [&](const WindowOperand& x, int64_t j,
+                                                                  const PackedOperand& w, int64_t f) {
+        layer.multiply(product, x, i + j, smaller<int64_t>(block_edge, n - j), w, f);
+      });
+      if (whole) continue;
+      product.complete();
+      for (int64_t j = 0; j < n; j++)
+        if (stands_apart(row + j * plan.stride, layer)) layer.format.strip_of(i + j, 1);
+    }
+  }
+
+  // n steps of x from `row` on, and zeros beyond its ends and after them. Returns whether all
+  // numbers can be split.
+  template <class Layer> bool split_rows(int64_t row, int64_t n, const Layer& layer) const {
+    const int64_t C = plan.channels;
+    const int64_t before = smaller(n, larger<int64_t>(-row, 0));
+    const int64_t inside = larger<int64_t>(smaller(n, call.steps - row) - before, 0);
+    Sizes sizes;
+    zeros(0, before * C);
+    if (inside > 0) layer.split(row + before, inside, before * C, sizes);
+    zeros((before + inside) * C, (n - before - inside) * C + depth_unit);
+    const bool whole = !sizes.outside(least_exponent);
+    if (!whole)
+      for (int64_t r = before; r < before + inside; r++)
+        if (layer.cannot_be_split(row + r)) zeros(r * C, C);
+    return whole;
+  }
+  template <class Layer> bool stands_apart(int64_t row, const Layer& layer) const {
+    for (int64_t k = 0; k < plan.taps; k++, row += plan.dilation)
+      if (row >= 0 && row < call.steps && layer.cannot_be_split(row)) return true;
+    return false;
+  }
+  void zeros(int64_t place, int64_t n) const {
+    for (int i = 0; i < pieces; i++) memset(split_x + i * piece + place, 0, n * 2);
+  }
+
+  // 32 numbers of which i and i + 1 make a pair; the first n of them are stored.
+  SEPCONV_ALWAYS_INLINE void put(F32 first, F32 second, int64_t place, int64_t n,
+                                 Sizes& sizes) const {
+    I32 even, odd;
+    SEPCONV_UNROLL for (int i = 0; i < vl; i++) even[i] = 2 * i, odd[i] = 2 * i + 1;
+    const Pieces p = split(shuffled<float>(first, second, even),
+                           shuffled<float>(first, second, odd), cut);
+    sizes.see(p);
+    SEPCONV_UNROLL for (int i = 0; i < pieces; i++)
+      _mm512_mask_storeu_epi16(split_x + i * piece + place, first_lanes(n), (__m512i)p.of[i]);
+  }
+  static __mmask32 first_lanes(int64_t n) {
+    return n >= depth_unit ? ~__mmask32(0) : (__mmask32(1) << n) - 1;
+  }
+
+  // Calls f with each block of windows of a strip, of which it is the one from j on, and of filters.
+  template <class F> void multiply(int64_t n, int64_t first, int64_t end, F f) const {
+    const int64_t apart = plan.stride * plan.channels, block = shape.steps() * operand_step;
+    WindowOperand x{nullptr, apart * 2, apart * tile_edge, piece,
+                    plan.dilation * plan.channels - depth_steps(shape.depth) * depth_unit};
+    for (int64_t filter = first; filter < end; filter += block_edge)
+      for (int64_t j = 0; j < n; j += block_edge) {
+        x.at = split_x + j * apart;
+        f(x, j, PackedOperand{weights + filter / block_edge * block}, filter);
+      }
+  }
+};
+
+template <class S> struct SplitConvolutionLast : SplitConvolution<ConvolutionLast<S>> {
+  typedef ConvolutionLast<S> Format;
+  typedef SplitConvolution<Format> Base;
+  typedef TileProduct<S, HSide::left, WindowOperand> Product;
+  static constexpr int filters = gemm_columns<float>;  // of a panel, as without tiles
+  using Base::plan, Base::vl;
+
+  const Format format;
+
+  static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
+    if (!Base::pays(plan, call)) return Format::run(plan, call, tile, scratch);
+    const SplitConvolutionLast job{Base::job(plan, call, scratch),
+                                   Format::job(plan, call, tile, scratch)};
+    job.Base::template run<Product>(tile, job);
+  }
+  int64_t filters_begin() const { return format.tile.panel_begin * filters; }
+  int64_t filters_end() const { return smaller(format.tile.panel_end * filters, plan.filters); }
+
+  void split(int64_t row, int64_t n, int64_t place, Sizes& seen) const {
+    Sizes sizes = seen;
+    const S* in = format.x + row * plan.channels;
+    int64_t left = n * plan.channels;
+    for (; left >= depth_unit; left -= depth_unit, in += depth_unit, place += depth_unit)
+      this->put(load(in), load(in + vl), place, depth_unit, sizes);
+    const F32 second = left > vl ? load_first(in + vl, left - vl) : F32{};
+    if (left > 0)
+      this->put(load_first(in, smaller<int64_t>(left, vl)), second, place, left, sizes);
+    seen = sizes;
+  }
+  bool cannot_be_split(int64_t step) const {
+    Sizes sizes;
+    const S* in = format.x + step * plan.channels;
+    for (int64_t left = plan.channels; left > 0; left -= vl, in += vl)
+      sizes.see(sepconv::SEPCONV_ISA::split(load_first(in, smaller<int64_t>(left, vl)), F32{}, cut));
+    return sizes.outside(least_exponent);
+  }
+  void multiply(Product& product, const WindowOperand& x, int64_t step, int64_t n,
+                const PackedOperand& w, int64_t f) const {
+    product.multiply({x, w, static_cast<const float*>(plan.bias) + f,
+                      format.y + step * plan.filters + f, plan.filters, n,
+                      smaller<int64_t>(block_edge, plan.filters - f)},
+                     [] {});
+  }
+};
+
+// x is turned while it is split, and blocks of y when they are written.
+template <class S> struct SplitConvolutionFirst : SplitConvolution<ConvolutionFirst<S>> {
+  typedef ConvolutionFirst<S> Format;
+  typedef SplitConvolution<Format> Base;
+  typedef TileProduct<S, HSide::left_turned, WindowOperand> Product;
+  static constexpr int filters = row_panel;
+  using Base::plan, Base::call, Base::vl;
+
+  const Format format;
+
+  static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
+    const Tile rows = in_row_blocks(plan, tile);
+    if (!Base::pays(plan, call)) return Format::run(plan, call, rows, scratch);
+    const SplitConvolutionFirst job{Base::job(plan, call, scratch),
+                                    Format::job(plan, call, rows, scratch)};
+    job.Base::template run<Product>(tile, job);
+  }
+  int64_t filters_begin() const { return format.tile.panel_begin * gemm_rows; }
+  int64_t filters_end() const { return smaller(format.tile.panel_end * gemm_rows, plan.filters); }
+
+  void split(int64_t row, int64_t n, int64_t place, Sizes& seen) const {
+    Sizes sizes = seen;
+    const int64_t C = plan.channels;
+    const S* in = format.x + row;
+    alignas(64) float turned[2][vl * vl];  // [half of the channels][step][channel]
+    for (int64_t c = 0; c < C; c += depth_unit)
+      for (int64_t t = 0; t < n; t += vl) {
+        const int64_t steps = smaller<int64_t>(vl, n - t);
+        for (int64_t h = 0; h < 2; h++)
+          transpose_square(in + (c + h * vl) * call.steps + t, call.steps,
+                           larger<int64_t>(smaller<int64_t>(C - c - h * vl, vl), 0), steps,
+                           turned[h], vl, vl);
+        for (int64_t r = 0; r < steps; r++)
+          this->put(load(turned[0] + r * vl), load(turned[1] + r * vl), place + (t + r) * C + c,
+                    smaller<int64_t>(depth_unit, C - c), sizes);
+      }
+    seen = sizes;
+  }
+  bool cannot_be_split(int64_t step) const {
+    Sizes sizes;
+    for (int64_t c = 0; c < plan.channels; c++) {
+      const float x = number(format.x + c * call.steps + step);
+      sizes.see(sepconv::SEPCONV_ISA::split(F32{} + x, F32{}, cut));
+    }
+    return sizes.outside(least_exponent);
+  }
+  void multiply(Product& product, const WindowOperand& x, int64_t step, int64_t n,
+                const PackedOperand& w, int64_t f) const {
+    product.multiply({x, w, static_cast<const float*>(plan.bias) + f,
+                      format.y + f * call.out_steps + step, call.out_steps,
+                      smaller<int64_t>(block_edge, plan.filters - f), n},
+                     [] {});
+  }
+};
+
+}  // namespace SEPCONV_ISA
+}  // namespace sepconv
