@@ -1,23 +1,35 @@
 // The backward half of one cell of the grid, unit by unit and tile by tile.
 #pragma once
+#include "pointwise_gradients.h"
 #include "short_gradients.h"
 
 namespace sepconv {
 namespace SEPCONV_ISA {
 
-template <class T> struct GradientTile : ShortGradients<T> {
+template <class T, template <class> class Products = PointwiseGradients>
+struct GradientTile : ShortGradients<T> {
   typedef ShortGradients<T> Base;
   typedef GradientUnit<T> Unit;
-  using Base::Base;
   using Base::b, Base::call, Base::cut, Base::job, Base::width, Base::vl, Base::filter_vectors;
   using Base::first_panel, Base::end_panel, Base::sums_of, Base::bias_sums, Base::dh_of;
 
+  Products<T> products;
+
+  GradientTile(const Backward& b, const GradientCall& call, const GradientCut& cut,
+               const GradientJob& job, T* scratch)
+      : Base(GradientLayout<T>{b}, call, cut, job, scratch),
+        products(static_cast<const GradientCell<T>&>(*this)) {}
+  GradientTile(const GradientTile&) = delete;  // its products know where it is
+
+  static int64_t scratch_bytes(const Backward& b, const GradientCut& cut) {
+    return Base::scratch_bytes(b, cut) + Products<T>::scratch_bytes(b, cut);
+  }
   static void run(const Backward& b, const GradientCall& call, const GradientCut& cut,
                   const GradientJob& job, void* scratch) {
-    GradientTile(GradientLayout<T>{b}, call, cut, job, static_cast<T*>(scratch)).run_units();
+    GradientTile(b, call, cut, job, static_cast<T*>(scratch)).run_units();
   }
 
-  void run_units() const {
+  void run_units() {
     if (job.round == 0) clear_sums();
     const int64_t begin = cut.first_unit(job.partition) + job.round * cut.round_units;
     const int64_t end = smaller(begin + cut.round_units, cut.first_unit(job.partition + 1));
@@ -31,7 +43,7 @@ template <class T> struct GradientTile : ShortGradients<T> {
     }
   }
 
-  void run_unit(const Unit& u, int64_t first) const {
+  void run_unit(const Unit& u, int64_t first) {
     // The dx of the first steps reads dH of the steps before, which are another unit's.
     const int64_t history = call.dx ? this->reach : 0;
     for (int64_t p = first_panel; p < end_panel; p++)
@@ -41,6 +53,7 @@ template <class T> struct GradientTile : ShortGradients<T> {
       const bool own = a >= first;
       n = smaller(cut.tile, (own ? u.end : first) - a);
       this->read_g(u, a, n, own);
+      products.take_g(u, n);
       Ahead next = this->lines_after(u, a + n);
       const int64_t lines = ceil_div(next.lines(), end_panel - first_panel);
       for (int64_t p = first_panel; p < end_panel; p++) run_tile(u, p, a, n, own, next, lines);
@@ -48,16 +61,16 @@ template <class T> struct GradientTile : ShortGradients<T> {
   }
 
   void run_tile(const Unit& u, int64_t p, int64_t a, int64_t n, bool own, Ahead& next,
-                int64_t lines) const {
+                int64_t lines) {
     if (b.plan.alone())
       this->read_dh(u, p, a, n, own);
     else
-      this->gradient_by_h(p, n, next, own ? lines / 2 : 0);
+      products.by_h(p, n, next, own ? lines / 2 : 0);
     if (own) {
       const Panel panel = panel_of(b, p);
       this->is_in_place() ? this->passes_in_place(u, p, panel, a, n)
                           : this->passes(u, p, panel, a, n, 0);
-      if (!b.plan.alone()) this->gradient_by_pointwise(p, panel, n, next, lines / 2);
+      if (!b.plan.alone()) products.by_pointwise(p, n, next, lines / 2);
     }
     T* rows = dh_of(p);
     memmove(rows, rows + n * width, this->reach * width * sizeof(T));

@@ -1,4 +1,4 @@
-// The gradients by both kernels of a tile, from what was copied.
+// H of a tile, and the gradient by the depthwise kernel, from what was copied.
 #pragma once
 #include "gradient_reader.h"
 
@@ -9,25 +9,10 @@ template <class T> struct KernelGradients : GradientReader<T> {
   typedef GradientReader<T> Reader;
   typedef GradientUnit<T> Unit;
   using Reader::Reader;
-  using Reader::b, Reader::call, Reader::width, Reader::vl, Reader::phases, Reader::filters;
-  using Reader::filter_vectors, Reader::taps_of, Reader::outputs, Reader::g_stride;
-  using Reader::h_stride, Reader::x_rows, Reader::g, Reader::h, Reader::x;
-  using Reader::input_step, Reader::input_apart, Reader::width_of, Reader::sums_of, Reader::dh_of;
-
-  void gradient_by_h(int64_t p, int64_t n, Ahead& next, int64_t lines) const {
-    GemmBlock<T> block{};
-    block.depth = filters;
-    block.b = this->pointwise(p);
-    block.bias = this->zeros();
-    block.y_stride = width;
-    block.columns = width_of(panel_of(b, p));
-    for (int64_t i = 0; i < n; i += gemm_rows) {
-      next.fetch(lines / ceil_div(n, gemm_rows) + 1);
-      block.a = g + i / gemm_rows * g_stride;
-      block.y = dh_of(p) + (this->reach + i) * width;
-      gemm<T, BiasOf::column>(smaller<int64_t>(gemm_rows, n - i), block);
-    }
-  }
+  using Reader::b, Reader::call, Reader::width, Reader::vl, Reader::phases;
+  using Reader::filter_vectors, Reader::taps_of, Reader::outputs, Reader::h_stride;
+  using Reader::x_rows, Reader::x, Reader::input_step, Reader::input_apart, Reader::width_of;
+  using Reader::sums_of;
 
   // H of the steps from `a` on, to `out`.
   void depthwise_half(const Unit& u, int64_t p, const Panel& panel, int64_t a, int64_t n,
@@ -58,21 +43,6 @@ template <class T> struct KernelGradients : GradientReader<T> {
         block.h = out + i / gemm_rows * h_stride + (q * gemm_rows + i % gemm_rows) * vl;
         depthwise_edge<T>(block, first, last);
       }
-    }
-  }
-
-  void gradient_by_pointwise(int64_t p, const Panel& panel, int64_t n, Ahead& next,
-                             int64_t lines) const {
-    OuterBlock<T> block{};
-    block.h_stride = h_stride, block.g_stride = g_stride;
-    block.g = g, block.steps = n;
-    const int64_t burst =
-        lines * outer_rows / (width * ceil_div(filter_vectors, outer_vectors)) + 1;
-    block.sum_stride = filter_vectors * vl;
-    for (int64_t k = 0; k < width_of(panel); k += outer_rows) {
-      block.h = h + k / vl * gemm_rows * vl + k % vl;
-      block.sum = sums_of(p) + k * block.sum_stride;
-      outer<T>(filter_vectors, block, [&] { next.fetch(burst); });
     }
   }
 
