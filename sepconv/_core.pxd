@@ -113,6 +113,7 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         void (*reduce)(
             const Backward&, const GradientCall&, const GradientCut&, int64_t
         ) noexcept nogil
+        bool_t (*suits)(const PlanStruct&, const void*) noexcept nogil
 
     struct WeightKernels:
         void (*reduce)(
@@ -161,6 +162,7 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         TileKernels[4][2] split
         TileKernels[4][2] split_convolution
         GradientKernels[2] gradient
+        GradientKernels[2] split_gradient
         WeightKernels[2] weight_gradient
         Activate[2] activate
         ActivateGradient[2] activate_gradient

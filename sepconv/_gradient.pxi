@@ -54,9 +54,13 @@ cdef class Gradient:
             )
         _check_one_dtype(depthwise, pointwise)
         self.plan, self.dtype = plan, depthwise.dtype
-        self.kernels = kernels.gradient[dtype_index(cnp.PyArray_TYPE(depthwise))]
+        cdef int index = dtype_index(cnp.PyArray_TYPE(depthwise))
         self.backward.plan = plan.plan
         self.backward.plan.filters = filters
+        self.kernels = kernels.gradient[index]
+        split = &kernels.split_gradient[index]
+        if split.suits != NULL and split.suits(self.backward.plan, cnp.PyArray_DATA(pointwise)):
+            self.kernels = split[0]
         self.kernels.panels(self.backward.plan, self.backward.panels)
         size = (self.kernels.packed_bytes(self.backward) + 63) // 64 * 64
         self.memory = aligned_alloc(64, size)

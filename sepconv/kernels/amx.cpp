@@ -1,6 +1,7 @@
 // What tiles of AMX do better than the kernels before them, compiled for that instruction set.
 #include "split_convolution.h"
 #include "split_first.h"
+#include "split_gradients.h"
 #include "split_last.h"
 
 namespace sepconv {
@@ -23,6 +24,12 @@ void fill(Kernels& k) {
   fill_layers<float>(k, float32);
   fill_layers<Float16>(k, float16);
   fill_layers<BFloat16>(k, bfloat16);
+  typedef GradientTile<float, SplitGradients> Tile;
+  typedef SplitBackward Layer;
+  k.split_gradient[float32] = {
+      gradient_panels<float>, Layer::packed_bytes,    Layer::pack,        Layer::tile,  //
+      Tile::scratch_bytes,    Tile::run,              gradient_reduce<float>,
+      Layer::block_bytes,     Layer::suits};
 }
 
 }  // namespace SEPCONV_ISA

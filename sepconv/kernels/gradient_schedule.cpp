@@ -16,8 +16,6 @@ constexpr double serial_work = 4e6, cell_work = 1e8, round_work = 2e9;
 constexpr double alone_cell_work = 4e6, alone_products = 32;
 // Each partition has sums of its own, in memory: with 32 cells quartz_k75 took a tenth longer.
 constexpr int64_t most_cells = 16;
-// A block's share of the pointwise kernel and of its gradient: both stay in L2 beside a tile.
-constexpr double block_bytes = 512 << 10;
 
 GradientCut gradient_cut(const Backward& b, const GradientKernels& kernels,
                          const GradientCall& call, int threads) {
@@ -38,7 +36,7 @@ GradientCut gradient_cut(const Backward& b, const GradientKernels& kernels,
   const int64_t group = b.panels.a_channel;
   const double group_bytes = double(group * b.panels.width) * double(std::max<int64_t>(p.filters, 1)) * 4;
   const int64_t groups = b.panels.count / group;
-  const int64_t wide = std::clamp<int64_t>(int64_t(block_bytes / group_bytes), 1, groups);
+  const int64_t wide = std::clamp<int64_t>(int64_t(double(kernels.block_bytes) / group_bytes), 1, groups);
   const int64_t wanted = std::min(groups, ceil_div(cells, apart));
   const int64_t most_groups = std::clamp<int64_t>(groups / wanted, 1, wide);
   cut.block_panels = ceil_div(groups, ceil_div(groups, most_groups)) * group;

@@ -111,9 +111,10 @@ static void gradient_reduce(const Backward& b, const GradientCall& call, const G
 }
 
 template <class T> static GradientKernels gradient_kernels() {
-  return {gradient_panels<T>,     gradient_packed_bytes<T>, gradient_pack<T>,
-          GradientTile<T>::tile,  GradientTile<T>::scratch_bytes,
-          GradientTile<T>::run,   gradient_reduce<T>};
+  constexpr int64_t block_bytes = 512 << 10;  // as much of its gradient, too, stays in L2
+  return {gradient_panels<T>,    gradient_packed_bytes<T>,       gradient_pack<T>,
+          GradientTile<T>::tile, GradientTile<T>::scratch_bytes, GradientTile<T>::run,
+          gradient_reduce<T>,    block_bytes,                    nullptr};
 }
 
 }  // namespace SEPCONV_ISA

@@ -102,6 +102,8 @@ struct GradientKernels {
   void (*run)(const Backward&, const GradientCall&, const GradientCut&, const GradientJob&,
               void* scratch);
   void (*reduce)(const Backward&, const GradientCall&, const GradientCut&, int64_t panel);
+  int64_t block_bytes;  // of the pointwise kernel that a block of panels may have
+  bool (*suits)(const Plan&, const void* pointwise);  // as that of TileKernels
 };
 
 // The gradients by the weights of a convolution of all channels for one dtype.
@@ -149,9 +151,10 @@ struct Kernels {
   TileKernels tile[dtypes][2];         // of the separable convolution: [dtype][data format]
   TileKernels convolution[dtypes][2];  // of all channels at every tap
   TileKernels depthwise[dtypes][2];    // of the depthwise half alone
-  // The first two by products of bfloat16; null without tiles for them, and for float64.
+  // The first two by products of bfloat16; null without tiles for them, and for float64, as is
+  // `split_gradient`.
   TileKernels split[dtypes][2], split_convolution[dtypes][2];
-  GradientKernels gradient[2];
+  GradientKernels gradient[2], split_gradient[2];
   WeightKernels weight_gradient[2];
   Activate activate[2];
   ActivateGradient activate_gradient[2];

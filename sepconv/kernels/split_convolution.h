@@ -95,7 +95,7 @@ template <class Format> struct SplitConvolution {
   // writes blocks of y.
   template <class Product, class Layer> void run(const Tile& tile, const Layer& layer) const {
     const TileRegisters registers;
-    Product product(plan, shape.runs, depth_steps(shape.depth));
+    Product product(plan.epilogue, shape.runs, depth_steps(shape.depth));
     const int64_t end = smaller(tile.end, call.out_steps);
     for (int64_t i = tile.begin, n; i < end; i += n) {
       n = smaller(plan.strip, end - i);

@@ -17,7 +17,7 @@ template <class S> struct SplitFirst : SplitLayer<ChannelsFirst<S>, row_panel> {
     if (!Layer::pays(plan, call)) return Format::run(plan, call, in_row_blocks(plan, tile), scratch);
     const SplitFirst job{Layer::job(plan, call, tile, scratch)};
     const TileRegisters registers;
-    Product product(plan, 1, job.steps);
+    Product product(plan.epilogue, 1, job.steps);
     job.format.strips([&](int64_t begin, int64_t n) {
       Splitting part(job);
       job.format.depthwise_half(begin, n, part);

@@ -19,7 +19,7 @@ struct SplitLast : SplitLayer<ChannelsLast<S>, gemm_columns<float>> {  // panels
     if (!Layer::pays(plan, call)) return Format::run(plan, call, tile, scratch);
     const SplitLast job{Layer::job(plan, call, tile, scratch)};
     const TileRegisters registers;
-    Product product(plan, 1, job.steps);
+    Product product(plan.epilogue, 1, job.steps);
     job.format.strips([&](int64_t c, int64_t begin, int64_t n) {
       const int64_t row = job.format.row_of(c, begin);
       Splitting part(job);

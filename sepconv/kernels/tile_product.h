@@ -142,21 +142,22 @@ enum class HSide { left, right, left_turned };
 
 // Blocks of y, one after the other. While the tiles sum up one block, the vector units add the bias
 // to the one before, apply the activation, and write it.
-template <class S, HSide side, class H = PackedOperand> class TileProduct {
+template <class S, HSide side, class H = PackedOperand,
+          BiasOf bias_of = side == HSide::left ? BiasOf::column : BiasOf::row>
+class TileProduct {
  public:
   static constexpr bool turns_sums = side == HSide::left_turned, h_left = side != HSide::right;
-  static constexpr bool filters_in_columns = side == HSide::left;
   struct Block {
     H h;
     PackedOperand weights;
-    const float* bias;  // of the filters of this block
+    const float* bias;  // of this block's columns or rows; or sums that lie as those of y
     S* y;
     int64_t y_stride, rows, columns;
   };
 
-  TileProduct(const Plan& plan, int64_t runs, int64_t steps)
-      : epilogue(plan.epilogue), finish(plan.epilogue), bounds(gemm_of<float>(0, finish)),
-        runs(runs), steps(steps) {}
+  TileProduct(const Epilogue& epilogue, int64_t runs, int64_t steps)
+      : epilogue(epilogue), finish(epilogue), bounds(gemm_of<float>(0, finish)), runs(runs),
+        steps(steps) {}
   ~TileProduct() { complete(); }
   TileProduct(const TileProduct&) = delete;
 
@@ -211,14 +212,17 @@ template <class S, HSide side, class H = PackedOperand> class TileProduct {
              finish, [&](float* out, int64_t stride) {
                for (int64_t i = 0; i < n; i++, from += block_edge, out += stride)
                  for (int64_t j = 0; j < before.columns; j += tile_edge) {
-                   const float* bias = before.bias + (filters_in_columns ? j : row + i);
-                   const F32 v = load(from + j) + (filters_in_columns ? load(bias) : splat(*bias));
+                   const F32 v = load(from + j) + bias(row + i, j);
                    if (before.columns - j >= tile_edge)
                      store(out + j, bounded(v));
                    else
                      store_first(out + j, bounded(v), before.columns - j);
                  }
              });
+  }
+  F32 bias(int64_t row, int64_t column) const {
+    if (bias_of == BiasOf::row) return splat(before.bias[row]);
+    return load(before.bias + (bias_of == BiasOf::output ? row * before.y_stride : 0) + column);
   }
   // Those of the block before, with a row for each of y.
   const float* finished_sums(bool first) {
@@ -232,7 +236,7 @@ template <class S, HSide side, class H = PackedOperand> class TileProduct {
     return at_most<float>(at_least<float>(v, splat(bounds.low)), splat(bounds.high));
   }
 
-  const Epilogue& epilogue;
+  const Epilogue epilogue;
   const Finish<float> finish;
   const GemmBlock<float> bounds;
   const int64_t runs, steps;

@@ -1,0 +1,183 @@
+// The matrix products of the backward half by AMX. g of a tile is split twice: its rows stand beside
+// the pointwise kernel, its columns beside H, whose columns are turned to rows.
+//
+// Rows of g that cannot be split are multiplied once more as without AMX, and so is the whole of H^T
+// g of a tile in which a number cannot be split.
+#pragma once
+#include "gradient_tile.h"
+#include "split_weights.h"
+
+namespace sepconv {
+namespace SEPCONV_ISA {
+
+// What the kernels are given for a layer: its tiles, and the pointwise kernel, transposed, panel by
+// panel, after the weights that are not split.
+struct SplitBackward {
+  static constexpr int64_t columns = gemm_columns<float>;
+  // g is split once for a block, which may be larger than L2: 728 -> 728 take 0.9 of the time of
+  // 512 KiB (2026-11-23).
+  static constexpr int64_t block_bytes = 2 << 20;
+
+  // Whether tiles are faster, and as accurate: to split a number of g or H takes as long as they gain
+  // with some 60 products. (On one thread 64 -> 64 take 1.02 of the time, 200 -> 64 0.99, 128 -> 128
+  // 0.9, 256 -> 256 0.82, 728 -> 728 0.77; 2026-11-23.)
+  static bool suits(const Plan& p, const void* pointwise) {
+    const double depth = double(p.depth()), filters = double(p.filters);
+    return depth * filters >= 60 * (depth + filters) &&
+           SplitWeights::of(p).can_be_split(pointwise);
+  }
+  // Whole row blocks and steps of the depth.
+  static int64_t tile(const Backward& b, int64_t block_panels) {
+    constexpr int64_t bytes = 512 << 10, unit = depth_unit * gemm_rows / 2;
+    const GradientLayout<float> l{b};
+    const int64_t row = l.filter_vectors * l.vl * (4 + 4 * pieces) +
+                        (l.phases + block_panels + 1) * l.width * 4 + columns * 2 * pieces;
+    return larger<int64_t>(bytes / row / unit, 1) * unit;
+  }
+
+  static SplitWeights shape_of(const Backward& b) { return {1, b.plan.filters, columns, false}; }
+  static int64_t panel_size(const Backward& b) {
+    return operand_size(columns, depth_steps(b.plan.filters));
+  }
+  static const uint16_t* panel(const Backward& b, int64_t p) {
+    const char* const place = static_cast<const char*>(b.packed) + gradient_packed_bytes<float>(b);
+    return reinterpret_cast<const uint16_t*>(place) + p * panel_size(b);
+  }
+  static int64_t packed_bytes(const Backward& b) {
+    return gradient_packed_bytes<float>(b) + b.panels.count * panel_size(b) * 2;
+  }
+  static void pack(const Backward& b, const void* depthwise, const void* pointwise, void* packed) {
+    gradient_pack<float>(b, depthwise, pointwise, packed);
+    for (int64_t p = 0; p < b.panels.count; p++)
+      shape_of(b).pack_right(GradientLayout<float>{b}.pointwise(p),
+                             const_cast<uint16_t*>(panel(b, p)));
+  }
+};
+
+template <class T> struct SplitGradients : PointwiseGradients<T> {
+  typedef PointwiseGradients<T> Plain;
+  using Plain::cell, Plain::vl;
+
+  const TileRegisters registers;
+  const int64_t filter_steps, tile_steps;  // of the depth of dH, and of H^T g
+  uint16_t *const g_rows, *const g_columns, *const h_rows;
+  bool tiles = false, g_whole = false;  // of the unit, of the tile
+
+  explicit SplitGradients(const GradientCell<T>& cell)
+      : Plain(cell), filter_steps(depth_steps(cell.filters)),
+        tile_steps(depth_steps(cell.cut.tile)),
+        g_rows(reinterpret_cast<uint16_t*>(cell.dh + cell.cut.block_panels * cell.dh_rows *
+                                                         cell.width)),
+        g_columns(g_rows + operand_size(cell.cut.tile, filter_steps)),
+        h_rows(g_columns + operand_size(cell.filters, tile_steps)) {}
+
+  static int64_t scratch_bytes(const Backward& b, const GradientCut& cut) {
+    const int64_t filters = depth_steps(b.plan.filters), steps = depth_steps(cut.tile);
+    return 2 * (operand_size(cut.tile, filters) + operand_size(b.plan.filters, steps) +
+                operand_size(gemm_columns<float>, steps));
+  }
+
+  void take_g(const GradientUnit<T>& u, int64_t n) {
+    tiles = u.in_class >= block_edge;
+    if (!tiles) return;
+    Sizes sizes;
+    for (int64_t i = 0; i < n; i++)
+      for (int64_t q = 0; q < filter_steps; q++) {
+        const Pieces p = split_pair(i, q);
+        sizes.see(p);
+        store_pieces(tile_row(g_rows, filter_steps, i, q, i % tile_edge), p);
+      }
+    g_whole = !sizes.outside(least_exponent);
+    for (int64_t s = 0; s < depth_steps(n); s++)
+      for (int64_t q = 0; q < cell.filter_vectors; q++)
+        for (int64_t r = 0; r < tile_edge; r++) {
+          const int64_t i = s * depth_unit + r;
+          store_pieces(tile_row(g_columns, tile_steps, q * vl, s, r),
+                       split(g_vector(i, q, n), g_vector(i + tile_edge, q, n), cut));
+        }
+  }
+  F32 g_vector(int64_t i, int64_t q, int64_t n) const {
+    return i < n ? load(cell.g_row(i) + q * gemm_rows * vl) : F32{};
+  }
+  // Two vectors of a row of g.
+  Pieces split_pair(int64_t i, int64_t q) const {
+    const float* row = cell.g_row(i) + 2 * q * gemm_rows * vl;
+    return split(load(row), 2 * q + 1 < cell.filter_vectors ? load(row + gemm_rows * vl) : F32{},
+                 cut);
+  }
+  bool stands_apart(int64_t i) const {
+    Sizes sizes;
+    for (int64_t q = 0; q < filter_steps; q++) sizes.see(split_pair(i, q));
+    return sizes.outside(least_exponent);
+  }
+
+  void by_h(int64_t p, int64_t n, Ahead& next, int64_t lines) const {
+    if (!tiles) return Plain::by_h(p, n, next, lines);
+    typedef TileProduct<float, HSide::left> Product;
+    const int64_t columns = cell.width_of(panel_of(cell.b, p)), block = filter_steps * operand_step;
+    const uint16_t* w = SplitBackward::panel(cell.b, p);
+    Product product(Epilogue(), 1, filter_steps);
+    const int64_t turns = ceil_div(n, block_edge) * ceil_div(columns, block_edge) * product.turns();
+    for (int64_t k = 0; k < columns; k += block_edge)
+      for (int64_t i = 0; i < n; i += block_edge)
+        product.multiply({{g_rows + i / block_edge * block}, {w + k / block_edge * block},
+                          cell.zeros(), cell.dh_row(p, i) + k, cell.width,
+                          smaller<int64_t>(block_edge, n - i),
+                          smaller<int64_t>(block_edge, columns - k)},
+                         [&] { next.fetch(ceil_div(lines, turns)); });
+    product.complete();
+    if (g_whole) return;
+    for (int64_t i = 0; i < n; i++)
+      if (stands_apart(i)) Plain::rows_by_h(p, i, 1);
+  }
+
+  void by_pointwise(int64_t p, int64_t n, Ahead& next, int64_t lines) const {
+    const int64_t width = cell.width_of(panel_of(cell.b, p));
+    if (!tiles || !g_whole || !split_h(n, width)) return Plain::by_pointwise(p, n, next, lines);
+    typedef TileProduct<float, HSide::left, PackedOperand, BiasOf::output> Product;
+    const int64_t columns = cell.filter_vectors * vl, block = tile_steps * operand_step;
+    float* const sums = cell.sums_of(p);
+    Product product(Epilogue(), 1, depth_steps(n));
+    const int64_t turns =
+        ceil_div(width, block_edge) * ceil_div(columns, block_edge) * product.turns();
+    for (int64_t f = 0; f < columns; f += block_edge)
+      for (int64_t k = 0; k < width; k += block_edge) {
+        float* const sum = sums + k * columns + f;
+        product.multiply({{h_rows + k / block_edge * block}, {g_columns + f / block_edge * block},
+                          sum, sum, columns, smaller<int64_t>(block_edge, width - k),
+                          smaller<int64_t>(block_edge, columns - f)},
+                         [&] { next.fetch(ceil_div(lines, turns)); });
+      }
+  }
+
+  // Returns whether all numbers can be split.
+  bool split_h(int64_t n, int64_t width) const {
+    Sizes sizes;
+    alignas(64) float turned[2][vl * vl];  // [half of the steps][channel][step]
+    for (int64_t s = 0; s < depth_steps(n); s++)
+      for (int64_t k = 0; k < width; k += vl) {
+        for (int64_t half = 0; half < 2; half++)
+          turn_h(s * depth_unit + half * vl, n, k, turned[half]);
+        for (int64_t r = 0; r < tile_edge; r++) {
+          const Pieces p = split(load(turned[0] + r * vl), load(turned[1] + r * vl), cut);
+          sizes.see(p);
+          store_pieces(tile_row(h_rows, tile_steps, k, s, r), p);
+        }
+      }
+    return !sizes.outside(least_exponent);
+  }
+  // 16 steps from i on of the channels from k on, zeros after step n.
+  void turn_h(int64_t i, int64_t n, int64_t k, float* out) const {
+    F32 v[vl];
+    SEPCONV_UNROLL for (int r = 0; r < vl; r++) {
+      const int64_t row = i + r;
+      const float* in = cell.h + row / gemm_rows * cell.h_stride + row % gemm_rows * vl;
+      v[r] = row < n ? load(in + k * gemm_rows) : F32{};
+    }
+    transpose_squares<float, 1>(v);
+    SEPCONV_UNROLL for (int r = 0; r < vl; r++) store(out + r * vl, v[r]);
+  }
+};
+
+}  // namespace SEPCONV_ISA
+}  // namespace sepconv
