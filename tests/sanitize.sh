@@ -30,5 +30,6 @@ for isa in $("$python" -c 'from sepconv import _core; print(*_core.kernel_info()
     tests/test_core_threads.py tests/test_core_storage.py tests/test_core_convolution.py \
     tests/test_core_convolution_gradients.py tests/test_core_by_channel.py \
     tests/test_core_gradients.py tests/test_core_gradients_runs.py \
-    tests/test_core_chain.py tests/test_core_split.py tests/test_ops.py "$@"
+    tests/test_core_chain.py tests/test_core_split.py tests/test_core_split_gradients.py \
+    tests/test_ops.py "$@"
 done

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import isas
+import ml_dtypes
 import numpy as np
 import pytest
 from cases import DTYPES, FORMATS, Case, Geometry, varied
@@ -183,6 +184,19 @@ def test_row_has_the_same_bits_in_every_batch(batch: int) -> None:
     kernel = rng.standard_normal((1, 300, 200)).astype("float32")
     plan = ConvolutionPlan(kernel, None, padding="same", channels_first=False, rows=True)
     assert plan(x)[:, :batch].tobytes() == plan(x[:, :batch].copy()).tobytes()
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize("channels_first", FORMATS)
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16])
+def test_narrow_layer_is_that_of_float32_between_two_conversions(
+    dtype: Any, channels_first: bool, kind: Geometry
+) -> None:
+    case = replace(kind, channels_first=channels_first)
+    x, weights = case.data()
+    x = x.astype(dtype)
+    expected = case.run(x.astype("float32"), weights).astype(dtype)
+    assert case.run(x, weights, dtype=np.dtype(dtype)).tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)

@@ -24,12 +24,7 @@ void fill(Kernels& k) {
   fill_layers<float>(k, float32);
   fill_layers<Float16>(k, float16);
   fill_layers<BFloat16>(k, bfloat16);
-  typedef GradientTile<float, SplitGradients> Tile;
-  typedef SplitBackward Layer;
-  k.split_gradient[float32] = {
-      gradient_panels<float>, Layer::packed_bytes,    Layer::pack,        Layer::tile,  //
-      Tile::scratch_bytes,    Tile::run,              gradient_reduce<float>,
-      Layer::block_bytes,     Layer::suits};
+  k.split_gradient[float32] = split_gradient_kernels(k.gradient[float32]);
 }
 
 }  // namespace SEPCONV_ISA

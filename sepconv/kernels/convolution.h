@@ -55,9 +55,9 @@ template <class S> struct ConvolutionLast {
   const Call& call;
   const Tile& tile;
   const int64_t rows;  // of a strip
-  T* const h;     // [row block][held / lanes][gemm_rows][lanes]
-  T* const sums;  // [panel][row block][gemm_rows][columns]
-  const S* x;     // of this sample
+  T* const h;          // [row block][held / lanes][gemm_rows][lanes]
+  T* const sums;       // [panel][row block][gemm_rows][columns]
+  const S* x;          // of this sample
   S* y;
 
   static int64_t strip(const Plan& p) { return Blocks::strip(p, gemm_rows); }
@@ -183,9 +183,9 @@ template <class S> struct ConvolutionFirst {
   const Call& call;
   const Tile& tile;
   const int64_t steps;  // of a strip
-  T* const h;     // [panel of steps][held][columns]
-  T* const sums;  // [row block][panel of steps][gemm_rows][columns]
-  const S* x;     // of this sample
+  T* const h;           // [panel of steps][held][columns]
+  T* const sums;        // [row block][panel of steps][gemm_rows][columns]
+  const S* x;           // of this sample
   S* y;
 
   static int64_t strip(const Plan& p) { return Blocks::strip(p, columns); }

@@ -51,13 +51,14 @@ template <class Format> struct SplitConvolution {
   }
   static bool suits(const Plan& p, const void* kernel) {
     const SplitWeights shape = shape_of(p);
-    return shape.steps() <= most_steps && piece_size(p, block_edge) * pieces * 2 <= split_bytes &&
+    const double read = double((block_edge - 1) * p.stride + p.span()) * double(p.channels);
+    return shape.steps() <= most_steps && read * pieces * 2 <= split_bytes &&
            shape.pay(double(smaller(p.stride, p.span()) * p.channels), 2.1) &&
            shape.can_be_split(kernel);
   }
 
   static bool pays(const Plan& p, const Call& call) {
-    return sepconv::SEPCONV_ISA::pays(p, call, p.taps * p.channels, 1 << 18);
+    return tiles_pay(p, call, p.taps * p.channels, 1 << 18);
   }
 
   // What n windows read, whole tiles of them, and a step of the depth more.
@@ -91,8 +92,8 @@ template <class Format> struct SplitConvolution {
     shape_of(p).pack_right(kernel, weights_of(p));
   }
 
-  // The strips of a tile. `layer` splits steps within x, says of one whether it can be split, and
-  // writes blocks of y.
+  // The strips of a tile. `layer` knows the data format: it splits steps within x, says of one
+  // whether it can be split, and writes blocks of y.
   template <class Product, class Layer> void run(const Tile& tile, const Layer& layer) const {
     const TileRegisters registers;
     Product product(plan.epilogue, shape.runs, depth_steps(shape.depth));
@@ -101,8 +102,7 @@ template <class Format> struct SplitConvolution {
       n = smaller(plan.strip, end - i);
       const int64_t row = i * plan.stride - call.pad_left;
       const bool whole = split_rows(row, (n - 1) * plan.stride + plan.span(), layer);
-      multiply(n, layer.filters_begin(), layer.filters_end(), [&](const WindowOperand& x, int64_t j,
-                                                                  const PackedOperand& w, int64_t f) {
+      blocks(n, layer, [&](const WindowOperand& x, int64_t j, const PackedOperand& w, int64_t f) {
         layer.multiply(product, x, i + j, smaller<int64_t>(block_edge, n - j), w, f);
       });
       if (whole) continue;
@@ -120,7 +120,7 @@ template <class Format> struct SplitConvolution {
     const int64_t inside = larger<int64_t>(smaller(n, call.steps - row) - before, 0);
     Sizes sizes;
     zeros(0, before * C);
-    if (inside > 0) layer.split(row + before, inside, before * C, sizes);
+    if (inside > 0) layer.split_steps(row + before, inside, before * C, sizes);
     zeros((before + inside) * C, (n - before - inside) * C + depth_unit);
     const bool whole = !sizes.outside(least_exponent);
     if (!whole)
@@ -152,12 +152,13 @@ template <class Format> struct SplitConvolution {
     return n >= depth_unit ? ~__mmask32(0) : (__mmask32(1) << n) - 1;
   }
 
-  // Calls f with each block of windows of a strip, of which it is the one from j on, and of filters.
-  template <class F> void multiply(int64_t n, int64_t first, int64_t end, F f) const {
+  // Calls f with each block of a strip: its windows, from j on, and its filters.
+  template <class Layer, class F> void blocks(int64_t n, const Layer& layer, F f) const {
     const int64_t apart = plan.stride * plan.channels, block = shape.steps() * operand_step;
     WindowOperand x{nullptr, apart * 2, apart * tile_edge, piece,
                     plan.dilation * plan.channels - depth_steps(shape.depth) * depth_unit};
-    for (int64_t filter = first; filter < end; filter += block_edge)
+    const int64_t end = layer.filters_end();
+    for (int64_t filter = layer.filters_begin(); filter < end; filter += block_edge)
       for (int64_t j = 0; j < n; j += block_edge) {
         x.at = split_x + j * apart;
         f(x, j, PackedOperand{weights + filter / block_edge * block}, filter);
@@ -183,7 +184,8 @@ template <class S> struct SplitConvolutionLast : SplitConvolution<ConvolutionLas
   int64_t filters_begin() const { return format.tile.panel_begin * filters; }
   int64_t filters_end() const { return smaller(format.tile.panel_end * filters, plan.filters); }
 
-  void split(int64_t row, int64_t n, int64_t place, Sizes& seen) const {
+  // n steps within x from `row` on, to `place`.
+  void split_steps(int64_t row, int64_t n, int64_t place, Sizes& seen) const {
     Sizes sizes = seen;
     const S* in = format.x + row * plan.channels;
     int64_t left = n * plan.channels;
@@ -198,7 +200,7 @@ template <class S> struct SplitConvolutionLast : SplitConvolution<ConvolutionLas
     Sizes sizes;
     const S* in = format.x + step * plan.channels;
     for (int64_t left = plan.channels; left > 0; left -= vl, in += vl)
-      sizes.see(sepconv::SEPCONV_ISA::split(load_first(in, smaller<int64_t>(left, vl)), F32{}, cut));
+      sizes.see(split(load_first(in, smaller<int64_t>(left, vl)), F32{}, cut));
     return sizes.outside(least_exponent);
   }
   void multiply(Product& product, const WindowOperand& x, int64_t step, int64_t n,
@@ -230,7 +232,7 @@ template <class S> struct SplitConvolutionFirst : SplitConvolution<ConvolutionFi
   int64_t filters_begin() const { return format.tile.panel_begin * gemm_rows; }
   int64_t filters_end() const { return smaller(format.tile.panel_end * gemm_rows, plan.filters); }
 
-  void split(int64_t row, int64_t n, int64_t place, Sizes& seen) const {
+  void split_steps(int64_t row, int64_t n, int64_t place, Sizes& seen) const {
     Sizes sizes = seen;
     const int64_t C = plan.channels;
     const S* in = format.x + row;
@@ -252,7 +254,7 @@ template <class S> struct SplitConvolutionFirst : SplitConvolution<ConvolutionFi
     Sizes sizes;
     for (int64_t c = 0; c < plan.channels; c++) {
       const float x = number(format.x + c * call.steps + step);
-      sizes.see(sepconv::SEPCONV_ISA::split(F32{} + x, F32{}, cut));
+      sizes.see(split(F32{} + x, F32{}, cut));
     }
     return sizes.outside(least_exponent);
   }

@@ -26,9 +26,10 @@ struct SplitBackward {
     return depth * filters >= 60 * (depth + filters) &&
            SplitWeights::of(p).can_be_split(pointwise);
   }
-  // Whole row blocks and steps of the depth.
   static int64_t tile(const Backward& b, int64_t block_panels) {
-    constexpr int64_t bytes = 512 << 10, unit = depth_unit * gemm_rows / 2;
+    constexpr int64_t bytes = 512 << 10;
+    constexpr int64_t unit = 96;  // whole steps of the depth, and blocks of the depthwise half
+    static_assert(unit % depth_unit == 0 && unit % depthwise_outputs == 0);
     const GradientLayout<float> l{b};
     const int64_t row = l.filter_vectors * l.vl * (4 + 4 * pieces) +
                         (l.phases + block_panels + 1) * l.width * 4 + columns * 2 * pieces;
@@ -178,6 +179,16 @@ template <class T> struct SplitGradients : PointwiseGradients<T> {
     SEPCONV_UNROLL for (int r = 0; r < vl; r++) store(out + r * vl, v[r]);
   }
 };
+
+// In the place of some of those of AVX-512.
+static GradientKernels split_gradient_kernels(GradientKernels kernels) {
+  typedef GradientTile<float, SplitGradients> Tile;
+  kernels.packed_bytes = SplitBackward::packed_bytes, kernels.pack = SplitBackward::pack;
+  kernels.tile = SplitBackward::tile, kernels.block_bytes = SplitBackward::block_bytes;
+  kernels.scratch_bytes = Tile::scratch_bytes, kernels.run = Tile::run;
+  kernels.suits = SplitBackward::suits;
+  return kernels;
+}
 
 }  // namespace SEPCONV_ISA
 }  // namespace sepconv

@@ -14,7 +14,8 @@ namespace SEPCONV_ISA {
 // the time without tiles for 4 steps, 1.04 for 8, 0.77 for 16; 64 -> 64 take 1.2 for 33 steps, 1.0
 // for 98. Convolutions of one tap, fastest calls, 2026-11-23: 64 -> 64 take 1.07 for 33 steps, 0.90
 // for 64.)
-SEPCONV_INLINE bool pays(const Plan& p, const Call& call, int64_t depth, double least_products) {
+SEPCONV_INLINE bool tiles_pay(const Plan& p, const Call& call, int64_t depth,
+                              double least_products) {
   return ceil_div(call.out_steps, p.classes) >= tile_edge &&
          double(call.out_steps) * double(depth) * double(p.filters) >= least_products;
 }
@@ -74,7 +75,7 @@ template <class Format, int panel> struct SplitLayer {
     return weights.pay(double(p.depth()), 1.7) && weights.can_be_split(pointwise);
   }
   static bool pays(const Plan& p, const Call& call) {
-    return sepconv::SEPCONV_ISA::pays(p, call, p.depth(), 1 << 19);
+    return tiles_pay(p, call, p.depth(), 1 << 19);
   }
   static PackedSizes packed_sizes(const Plan& p) {
     PackedSizes sizes = Format::packed_sizes(p);
