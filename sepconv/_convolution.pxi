@@ -43,7 +43,10 @@ cdef class ConvolutionPlan(TilePlan):
             self._choose(self.tile, kernels.split_convolution[stored][order], weights)
         self._pack(None, weights, offsets, weights.itemsize)
         self.weights_dtype = weights.dtype
-        self.weight_kernels = kernels.weight_gradient[dtype_index(cnp.PyArray_TYPE(weights))]
+        cdef int index = dtype_index(cnp.PyArray_TYPE(weights))
+        split = &kernels.split_weight_gradient[index]
+        suited = split.suits != NULL and split.suits(self.plan)
+        self.weight_kernels = split[0] if suited else kernels.weight_gradient[index]
         if taps > 1 and not np.isfinite(weights).all():
             arguments = {
                 "padding": padding, "channels_first": channels_first, "strides": strides,

@@ -119,6 +119,7 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         void (*reduce)(
             const PlanStruct&, const WeightCall&, const WeightCut&, int64_t
         ) noexcept nogil
+        bool_t (*suits)(const PlanStruct&) noexcept nogil
 
     ctypedef void (*Activate)(const Epilogue&, const void*, void*, int64_t) noexcept nogil
     ctypedef void (*ActivateGradient)(
@@ -164,6 +165,7 @@ cdef extern from "kernels/plan.h" namespace "sepconv" nogil:
         GradientKernels[2] gradient
         GradientKernels[2] split_gradient
         WeightKernels[2] weight_gradient
+        WeightKernels[2] split_weight_gradient
         Activate[2] activate
         ActivateGradient[2] activate_gradient
         SumChannels[2] channel_sums

@@ -3,6 +3,7 @@
 #include "split_first.h"
 #include "split_gradients.h"
 #include "split_last.h"
+#include "split_weight_gradient.h"
 
 namespace sepconv {
 namespace SEPCONV_ISA {
@@ -25,6 +26,7 @@ void fill(Kernels& k) {
   fill_layers<Float16>(k, float16);
   fill_layers<BFloat16>(k, bfloat16);
   k.split_gradient[float32] = split_gradient_kernels(k.gradient[float32]);
+  k.split_weight_gradient[float32] = split_weight_kernels(k.weight_gradient[float32]);
 }
 
 }  // namespace SEPCONV_ISA

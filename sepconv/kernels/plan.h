@@ -114,6 +114,7 @@ struct WeightKernels {
   void (*run)(const Plan&, const WeightCall&, const WeightCut&, int64_t round, int64_t cell,
               void* scratch);
   void (*reduce)(const Plan&, const WeightCall&, const WeightCut&, int64_t place);
+  bool (*suits)(const Plan&);  // as that of TileKernels
 };
 
 typedef void (*Activate)(const Epilogue&, const void* x, void* y, int64_t n);
@@ -151,11 +152,10 @@ struct Kernels {
   TileKernels tile[dtypes][2];         // of the separable convolution: [dtype][data format]
   TileKernels convolution[dtypes][2];  // of all channels at every tap
   TileKernels depthwise[dtypes][2];    // of the depthwise half alone
-  // The first two by products of bfloat16; null without tiles for them, and for float64, as is
-  // `split_gradient`.
+  // By products of bfloat16 are those called split: null without tiles for them, and for float64.
   TileKernels split[dtypes][2], split_convolution[dtypes][2];
   GradientKernels gradient[2], split_gradient[2];
-  WeightKernels weight_gradient[2];
+  WeightKernels weight_gradient[2], split_weight_gradient[2];
   Activate activate[2];
   ActivateGradient activate_gradient[2];
   SumChannels channel_sums[2];

@@ -5,6 +5,7 @@
 // g of a tile in which a number cannot be split.
 #pragma once
 #include "gradient_tile.h"
+#include "split_outer.h"
 #include "split_weights.h"
 
 namespace sepconv {
@@ -18,13 +19,10 @@ struct SplitBackward {
   // 512 KiB (2026-11-23).
   static constexpr int64_t block_bytes = 2 << 20;
 
-  // Whether tiles are faster, and as accurate: to split a number of g or H takes as long as they gain
-  // with some 60 products. (On one thread 64 -> 64 take 1.02 of the time, 200 -> 64 0.99, 128 -> 128
-  // 0.9, 256 -> 256 0.82, 728 -> 728 0.77; 2026-11-23.)
+  // (On one thread 64 -> 64 take 1.02 of the time, 200 -> 64 0.99, 128 -> 128 0.9, 256 -> 256 0.82,
+  // 728 -> 728 0.77; 2026-11-23.)
   static bool suits(const Plan& p, const void* pointwise) {
-    const double depth = double(p.depth()), filters = double(p.filters);
-    return depth * filters >= 60 * (depth + filters) &&
-           SplitWeights::of(p).can_be_split(pointwise);
+    return outer_pays(p.depth(), p.filters, 60) && SplitWeights::of(p).can_be_split(pointwise);
   }
   static int64_t tile(const Backward& b, int64_t block_panels) {
     constexpr int64_t bytes = 512 << 10;
@@ -60,45 +58,29 @@ template <class T> struct SplitGradients : PointwiseGradients<T> {
   using Plain::cell, Plain::vl;
 
   const TileRegisters registers;
-  const int64_t filter_steps, tile_steps;  // of the depth of dH, and of H^T g
-  uint16_t *const g_rows, *const g_columns, *const h_rows;
+  const int64_t filter_steps;  // of the depth of dH
+  uint16_t* const g_rows;
+  const SplitOuter outer;
   bool tiles = false, g_whole = false;  // of the unit, of the tile
 
   explicit SplitGradients(const GradientCell<T>& cell)
       : Plain(cell), filter_steps(depth_steps(cell.filters)),
-        tile_steps(depth_steps(cell.cut.tile)),
         g_rows(reinterpret_cast<uint16_t*>(cell.dh + cell.cut.block_panels * cell.dh_rows *
                                                          cell.width)),
-        g_columns(g_rows + operand_size(cell.cut.tile, filter_steps)),
-        h_rows(g_columns + operand_size(cell.filters, tile_steps)) {}
+        outer(g_rows + operand_size(cell.cut.tile, filter_steps), cell.cut.tile, cell.filters) {}
 
   static int64_t scratch_bytes(const Backward& b, const GradientCut& cut) {
-    const int64_t filters = depth_steps(b.plan.filters), steps = depth_steps(cut.tile);
-    return 2 * (operand_size(cut.tile, filters) + operand_size(b.plan.filters, steps) +
-                operand_size(gemm_columns<float>, steps));
+    return 2 * operand_size(cut.tile, depth_steps(b.plan.filters)) +
+           SplitOuter::bytes(cut.tile, b.plan.filters);
   }
 
   void take_g(const GradientUnit<T>& u, int64_t n) {
     tiles = u.in_class >= block_edge;
     if (!tiles) return;
-    Sizes sizes;
     for (int64_t i = 0; i < n; i++)
-      for (int64_t q = 0; q < filter_steps; q++) {
-        const Pieces p = split_pair(i, q);
-        sizes.see(p);
-        store_pieces(tile_row(g_rows, filter_steps, i, q, i % tile_edge), p);
-      }
-    g_whole = !sizes.outside(least_exponent);
-    for (int64_t s = 0; s < depth_steps(n); s++)
-      for (int64_t q = 0; q < cell.filter_vectors; q++)
-        for (int64_t r = 0; r < tile_edge; r++) {
-          const int64_t i = s * depth_unit + r;
-          store_pieces(tile_row(g_columns, tile_steps, q * vl, s, r),
-                       split(g_vector(i, q, n), g_vector(i + tile_edge, q, n), cut));
-        }
-  }
-  F32 g_vector(int64_t i, int64_t q, int64_t n) const {
-    return i < n ? load(cell.g_row(i) + q * gemm_rows * vl) : F32{};
+      for (int64_t q = 0; q < filter_steps; q++)
+        store_pieces(tile_row(g_rows, filter_steps, i, q, i % tile_edge), split_pair(i, q));
+    g_whole = outer.take_g({cell.g, cell.g_stride}, n, cell.filter_vectors);
   }
   // Two vectors of a row of g.
   Pieces split_pair(int64_t i, int64_t q) const {
@@ -134,49 +116,10 @@ template <class T> struct SplitGradients : PointwiseGradients<T> {
 
   void by_pointwise(int64_t p, int64_t n, Ahead& next, int64_t lines) const {
     const int64_t width = cell.width_of(panel_of(cell.b, p));
-    if (!tiles || !g_whole || !split_h(n, width)) return Plain::by_pointwise(p, n, next, lines);
-    typedef TileProduct<float, HSide::left, PackedOperand, BiasOf::output> Product;
-    const int64_t columns = cell.filter_vectors * vl, block = tile_steps * operand_step;
-    float* const sums = cell.sums_of(p);
-    Product product(Epilogue(), 1, depth_steps(n));
-    const int64_t turns =
-        ceil_div(width, block_edge) * ceil_div(columns, block_edge) * product.turns();
-    for (int64_t f = 0; f < columns; f += block_edge)
-      for (int64_t k = 0; k < width; k += block_edge) {
-        float* const sum = sums + k * columns + f;
-        product.multiply({{h_rows + k / block_edge * block}, {g_columns + f / block_edge * block},
-                          sum, sum, columns, smaller<int64_t>(block_edge, width - k),
-                          smaller<int64_t>(block_edge, columns - f)},
-                         [&] { next.fetch(ceil_div(lines, turns)); });
-      }
-  }
-
-  // Returns whether all numbers can be split.
-  bool split_h(int64_t n, int64_t width) const {
-    Sizes sizes;
-    alignas(64) float turned[2][vl * vl];  // [half of the steps][channel][step]
-    for (int64_t s = 0; s < depth_steps(n); s++)
-      for (int64_t k = 0; k < width; k += vl) {
-        for (int64_t half = 0; half < 2; half++)
-          turn_h(s * depth_unit + half * vl, n, k, turned[half]);
-        for (int64_t r = 0; r < tile_edge; r++) {
-          const Pieces p = split(load(turned[0] + r * vl), load(turned[1] + r * vl), cut);
-          sizes.see(p);
-          store_pieces(tile_row(h_rows, tile_steps, k, s, r), p);
-        }
-      }
-    return !sizes.outside(least_exponent);
-  }
-  // 16 steps from i on of the channels from k on, zeros after step n.
-  void turn_h(int64_t i, int64_t n, int64_t k, float* out) const {
-    F32 v[vl];
-    SEPCONV_UNROLL for (int r = 0; r < vl; r++) {
-      const int64_t row = i + r;
-      const float* in = cell.h + row / gemm_rows * cell.h_stride + row % gemm_rows * vl;
-      v[r] = row < n ? load(in + k * gemm_rows) : F32{};
-    }
-    transpose_squares<float, 1>(v);
-    SEPCONV_UNROLL for (int r = 0; r < vl; r++) store(out + r * vl, v[r]);
+    if (!tiles || !g_whole || !outer.take_h({cell.h, cell.h_stride}, n, width))
+      return Plain::by_pointwise(p, n, next, lines);
+    outer.add(n, width, cell.filter_vectors * vl, cell.sums_of(p),
+              [&](int64_t turns) { next.fetch(ceil_div(lines, turns)); });
   }
 };
 

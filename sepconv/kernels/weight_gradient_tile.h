@@ -9,9 +9,31 @@
 namespace sepconv {
 namespace SEPCONV_ISA {
 
-template <class T> struct WeightCell {
-  static constexpr int vl = lanes<T>;
+// H^T g of a tile, added to the sums. Three vectors of g stay in L1 for all of the depth.
+template <class T> struct OuterProducts {
   static constexpr int64_t tile = 2 * most_rows;  // g of three vectors, and a column of H, in L1
+  static int64_t scratch_bytes(int64_t, int64_t) { return 0; }
+  OuterProducts(void*, int64_t, int64_t) {}
+
+  void add(OuterBlock<T> block, int64_t width, int64_t vectors) const {
+    constexpr int vl = lanes<T>;
+    const OuterBlock<T> all = block;
+    int64_t count;
+    for (int64_t j = 0; j < vectors; j += count) {
+      count = vectors - j == 4 ? 2 : smaller<int64_t>(vectors - j, outer_vectors);
+      block.g = all.g + j * gemm_rows * vl;
+      for (int64_t k = 0; k < width; k += outer_rows) {
+        block.h = all.h + k / vl * gemm_rows * vl + k % vl;
+        block.sum = all.sum + k * all.sum_stride + j * vl;
+        outer<T>(count, block, [] {});
+      }
+    }
+  }
+};
+
+template <class T, template <class> class Products = OuterProducts> struct WeightCell {
+  static constexpr int vl = lanes<T>;
+  static constexpr int64_t tile = Products<T>::tile;
   static constexpr int64_t unit = larger<int64_t>(vl, outer_rows);
 
   const Plan& plan;
@@ -24,14 +46,18 @@ template <class T> struct WeightCell {
   T* const g;                        // [row block][filters / vl][gemm_rows][vl]
   T* const sums;                     // [depth][filters], then [filters]; to whole vectors
   T* const bias_sums;                // null where another block adds them up
+  const Products<T> products;
 
   static int64_t row_block(int64_t width) { return ceil_div(width, unit) * unit * gemm_rows; }
   static int64_t sums_size(const Plan& p) {
     const int64_t filters = ceil_div(p.filters, vl) * vl;
     return (ceil_div(p.taps * p.channels, unit) * unit + 1) * filters;
   }
-  static int64_t scratch_bytes(const Plan& p, int64_t block_depth) {
+  static int64_t row_bytes(const Plan& p, int64_t block_depth) {
     return tile / gemm_rows * (row_block(block_depth) + row_block(p.filters)) * int64_t(sizeof(T));
+  }
+  static int64_t scratch_bytes(const Plan& p, int64_t block_depth) {
+    return row_bytes(p, block_depth) + Products<T>::scratch_bytes(tile, p.filters);
   }
 
   static void run(const Plan& plan, const WeightCall& call, const WeightCut& cut, int64_t round,
@@ -45,7 +71,9 @@ template <class T> struct WeightCell {
     const WeightCell job{plan, call, cut, begin, smaller(begin + cut.block_depth, depth), filters,
                          h_stride, g_stride, h, h + tile / gemm_rows * h_stride,
                          sums + begin * filters * vl,
-                         block ? nullptr : sums + (cut.sums_size - filters * vl)};
+                         block ? nullptr : sums + (cut.sums_size - filters * vl),
+                         {static_cast<char*>(scratch) + row_bytes(plan, cut.block_depth), tile,
+                          plan.filters}};
     const int64_t first = cut.first_row(partition) + round * cut.round_rows;
     const int64_t last = smaller(first + cut.round_rows, cut.first_row(partition + 1));
     job.clear(round == 0);
@@ -56,7 +84,7 @@ template <class T> struct WeightCell {
 
   // The lanes beyond the depth are multiplied, too.
   void clear(bool with_sums) const {
-    memset(h, 0, scratch_bytes(plan, cut.block_depth));
+    memset(h, 0, row_bytes(plan, cut.block_depth));
     if (!with_sums) return;
     memset(sums, 0, width() * filter_vectors * vl * sizeof(T));
     if (bias_sums) memset(bias_sums, 0, filter_vectors * vl * sizeof(T));
@@ -76,7 +104,8 @@ template <class T> struct WeightCell {
              plan.filters, place(g, g_stride, i), bias_sums);
       }
     }
-    multiply(n);
+    products.add({h, h_stride, g, g_stride, n, sums, filter_vectors * vl}, width(),
+                 filter_vectors);
   }
 
   static T* place(T* rows, int64_t stride, int64_t i) {
@@ -145,25 +174,6 @@ template <class T> struct WeightCell {
       }
     }
   }
-
-  // --- products --------------------------------------------------------------------------------
-
-  // Three vectors of g stay in L1 for all of the depth.
-  void multiply(int64_t n) const {
-    OuterBlock<T> block{};
-    block.h_stride = h_stride, block.g_stride = g_stride;
-    block.steps = n, block.sum_stride = filter_vectors * vl;
-    int64_t count;
-    for (int64_t j = 0; j < filter_vectors; j += count) {
-      count = filter_vectors - j == 4 ? 2 : smaller<int64_t>(filter_vectors - j, outer_vectors);
-      block.g = g + j * gemm_rows * vl;
-      for (int64_t k = 0; k < width(); k += outer_rows) {
-        block.h = h + k / vl * gemm_rows * vl + k % vl;
-        block.sum = sums + k * block.sum_stride + j * vl;
-        outer<T>(count, block, [] {});
-      }
-    }
-  }
 };
 
 // Adds up the partitions' sums for a place of the depth; the place after the last is the bias.
@@ -186,7 +196,7 @@ static void weight_reduce(const Plan& plan, const WeightCall& call, const Weight
 
 template <class T> static WeightKernels weight_kernels() {
   typedef WeightCell<T> Cell;
-  return {Cell::unit, Cell::sums_size, Cell::scratch_bytes, Cell::run, weight_reduce<T>};
+  return {Cell::unit, Cell::sums_size, Cell::scratch_bytes, Cell::run, weight_reduce<T>, nullptr};
 }
 
 }  // namespace SEPCONV_ISA
