@@ -25,24 +25,29 @@ struct WindowOperand {
   SEPCONV_ALWAYS_INLINE void next_run() { at += to_next_run; }
 };
 
-// What both data formats have.
-template <class Format> struct SplitConvolution {
-  static constexpr int vl = lanes<float>;
+// What both data formats have; a panel has so many filters. `Layer`, its child, splits steps within x,
+// says of one whether it can be split, and writes blocks of y.
+template <class Layer, class Format, int panel> struct SplitConvolution {
+  static constexpr int vl = lanes<float>, filters = panel;
   // Of a strip, beside the weights of 32 filters in L2.
   static constexpr int64_t split_bytes = 1 << 20, y_bytes = 256 << 10;
   static constexpr int64_t most_steps = (1 << 20) / (operand_step * 2);
 
   const Plan& plan;
   const Call& call;
+  const Tile& tile;
+  const Format format;
   const SplitWeights shape;
   const int64_t piece;  // elements of one piece of a strip's x
   uint16_t* const split_x;
   const uint16_t* const weights;
 
-  static SplitConvolution job(const Plan& p, const Call& call, void* scratch) {
+  // `same` is the tile in the format's own panels.
+  static SplitConvolution job(const Plan& p, const Call& call, const Tile& tile, const Tile& same,
+                              void* scratch) {
     char* const operand = static_cast<char*>(scratch) + format_bytes(p);
-    return {p, call, shape_of(p), piece_size(p, p.strip), reinterpret_cast<uint16_t*>(operand),
-            weights_of(p)};
+    return {p, call, tile, Format::job(p, call, same, scratch), shape_of(p),
+            piece_size(p, p.strip), reinterpret_cast<uint16_t*>(operand), weights_of(p)};
   }
 
   static SplitWeights shape_of(const Plan& p) {
@@ -92,45 +97,51 @@ template <class Format> struct SplitConvolution {
     shape_of(p).pack_right(kernel, weights_of(p));
   }
 
-  // The strips of a tile. `layer` knows the data format: it splits steps within x, says of one
-  // whether it can be split, and writes blocks of y.
-  template <class Product, class Layer> void run(const Tile& tile, const Layer& layer) const {
+  static void run(const Plan& plan, const Call& call, const Tile& tile, const Tile& same,
+                  void* scratch) {
+    if (!pays(plan, call)) return Format::run(plan, call, same, scratch);
+    const Layer layer{job(plan, call, tile, same, scratch)};
+    layer.strips();
+  }
+  const Layer& layer() const { return static_cast<const Layer&>(*this); }
+
+  void strips() const {
     const TileRegisters registers;
-    Product product(plan.epilogue, shape.runs, depth_steps(shape.depth));
+    typename Layer::Product product(plan.epilogue, shape.runs, depth_steps(shape.depth));
     const int64_t end = smaller(tile.end, call.out_steps);
     for (int64_t i = tile.begin, n; i < end; i += n) {
       n = smaller(plan.strip, end - i);
       const int64_t row = i * plan.stride - call.pad_left;
-      const bool whole = split_rows(row, (n - 1) * plan.stride + plan.span(), layer);
-      blocks(n, layer, [&](const WindowOperand& x, int64_t j, const PackedOperand& w, int64_t f) {
-        layer.multiply(product, x, i + j, smaller<int64_t>(block_edge, n - j), w, f);
+      const bool whole = split_rows(row, (n - 1) * plan.stride + plan.span());
+      blocks(n, [&](const WindowOperand& x, int64_t j, const PackedOperand& w, int64_t f) {
+        layer().multiply(product, x, i + j, smaller<int64_t>(block_edge, n - j), w, f);
       });
       if (whole) continue;
       product.complete();
       for (int64_t j = 0; j < n; j++)
-        if (stands_apart(row + j * plan.stride, layer)) layer.format.strip_of(i + j, 1);
+        if (stands_apart(row + j * plan.stride)) format.strip_of(i + j, 1);
     }
   }
 
   // n steps of x from `row` on, and zeros beyond its ends and after them. Returns whether all
   // numbers can be split.
-  template <class Layer> bool split_rows(int64_t row, int64_t n, const Layer& layer) const {
+  bool split_rows(int64_t row, int64_t n) const {
     const int64_t C = plan.channels;
     const int64_t before = smaller(n, larger<int64_t>(-row, 0));
     const int64_t inside = larger<int64_t>(smaller(n, call.steps - row) - before, 0);
     Sizes sizes;
     zeros(0, before * C);
-    if (inside > 0) layer.split_steps(row + before, inside, before * C, sizes);
+    if (inside > 0) layer().split_steps(row + before, inside, before * C, sizes);
     zeros((before + inside) * C, (n - before - inside) * C + depth_unit);
     const bool whole = !sizes.outside(least_exponent);
     if (!whole)
       for (int64_t r = before; r < before + inside; r++)
-        if (layer.cannot_be_split(row + r)) zeros(r * C, C);
+        if (layer().cannot_be_split(row + r)) zeros(r * C, C);
     return whole;
   }
-  template <class Layer> bool stands_apart(int64_t row, const Layer& layer) const {
+  bool stands_apart(int64_t row) const {
     for (int64_t k = 0; k < plan.taps; k++, row += plan.dilation)
-      if (row >= 0 && row < call.steps && layer.cannot_be_split(row)) return true;
+      if (row >= 0 && row < call.steps && layer().cannot_be_split(row)) return true;
     return false;
   }
   void zeros(int64_t place, int64_t n) const {
@@ -153,12 +164,12 @@ template <class Format> struct SplitConvolution {
   }
 
   // Calls f with each block of a strip: its windows, from j on, and its filters.
-  template <class Layer, class F> void blocks(int64_t n, const Layer& layer, F f) const {
+  template <class F> void blocks(int64_t n, F f) const {
     const int64_t apart = plan.stride * plan.channels, block = shape.steps() * operand_step;
     WindowOperand x{nullptr, apart * 2, apart * tile_edge, piece,
                     plan.dilation * plan.channels - depth_steps(shape.depth) * depth_unit};
-    const int64_t end = layer.filters_end();
-    for (int64_t filter = layer.filters_begin(); filter < end; filter += block_edge)
+    const int64_t end = smaller(tile.panel_end * panel, plan.filters);
+    for (int64_t filter = tile.panel_begin * panel; filter < end; filter += block_edge)
       for (int64_t j = 0; j < n; j += block_edge) {
         x.at = split_x + j * apart;
         f(x, j, PackedOperand{weights + filter / block_edge * block}, filter);
@@ -166,23 +177,16 @@ template <class Format> struct SplitConvolution {
   }
 };
 
-template <class S> struct SplitConvolutionLast : SplitConvolution<ConvolutionLast<S>> {
-  typedef ConvolutionLast<S> Format;
-  typedef SplitConvolution<Format> Base;
+template <class S>
+struct SplitConvolutionLast
+    : SplitConvolution<SplitConvolutionLast<S>, ConvolutionLast<S>, gemm_columns<float>> {
+  typedef SplitConvolution<SplitConvolutionLast, ConvolutionLast<S>, gemm_columns<float>> Base;
   typedef TileProduct<S, HSide::left, WindowOperand> Product;
-  static constexpr int filters = gemm_columns<float>;  // of a panel, as without tiles
-  using Base::plan, Base::vl;
-
-  const Format format;
+  using Base::plan, Base::format, Base::vl;
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
-    if (!Base::pays(plan, call)) return Format::run(plan, call, tile, scratch);
-    const SplitConvolutionLast job{Base::job(plan, call, scratch),
-                                   Format::job(plan, call, tile, scratch)};
-    job.Base::template run<Product>(tile, job);
+    Base::run(plan, call, tile, tile, scratch);
   }
-  int64_t filters_begin() const { return format.tile.panel_begin * filters; }
-  int64_t filters_end() const { return smaller(format.tile.panel_end * filters, plan.filters); }
 
   // n steps within x from `row` on, to `place`.
   void split_steps(int64_t row, int64_t n, int64_t place, Sizes& seen) const {
@@ -213,24 +217,16 @@ template <class S> struct SplitConvolutionLast : SplitConvolution<ConvolutionLas
 };
 
 // x is turned while it is split, and blocks of y when they are written.
-template <class S> struct SplitConvolutionFirst : SplitConvolution<ConvolutionFirst<S>> {
-  typedef ConvolutionFirst<S> Format;
-  typedef SplitConvolution<Format> Base;
+template <class S>
+struct SplitConvolutionFirst
+    : SplitConvolution<SplitConvolutionFirst<S>, ConvolutionFirst<S>, row_panel> {
+  typedef SplitConvolution<SplitConvolutionFirst, ConvolutionFirst<S>, row_panel> Base;
   typedef TileProduct<S, HSide::left_turned, WindowOperand> Product;
-  static constexpr int filters = row_panel;
-  using Base::plan, Base::call, Base::vl;
-
-  const Format format;
+  using Base::plan, Base::call, Base::format, Base::vl;
 
   static void run(const Plan& plan, const Call& call, const Tile& tile, void* scratch) {
-    const Tile rows = in_row_blocks(plan, tile);
-    if (!Base::pays(plan, call)) return Format::run(plan, call, rows, scratch);
-    const SplitConvolutionFirst job{Base::job(plan, call, scratch),
-                                    Format::job(plan, call, rows, scratch)};
-    job.Base::template run<Product>(tile, job);
+    Base::run(plan, call, tile, in_row_blocks(plan, tile), scratch);
   }
-  int64_t filters_begin() const { return format.tile.panel_begin * gemm_rows; }
-  int64_t filters_end() const { return smaller(format.tile.panel_end * gemm_rows, plan.filters); }
 
   void split_steps(int64_t row, int64_t n, int64_t place, Sizes& seen) const {
     Sizes sizes = seen;
