@@ -68,7 +68,7 @@ struct GradientTile : ShortGradients<T> {
       products.by_h(p, n, next, own ? lines / 2 : 0);
     if (own) {
       const Panel panel = panel_of(b, p);
-      this->is_in_place() ? this->passes_in_place(u, p, panel, a, n)
+      this->is_one_pass() ? this->one_pass(u, p, panel, a, n)
                           : this->passes(u, p, panel, a, n, 0);
       if (!b.plan.alone()) products.by_pointwise(p, n, next, lines / 2);
     }
