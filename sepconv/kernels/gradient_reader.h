@@ -15,13 +15,16 @@ template <class T> struct GradientReader : GradientCell<T> {
   using Cell::x_rows, Cell::g, Cell::x, Cell::input_step, Cell::input_apart, Cell::width_of;
   using Cell::sums_of, Cell::bias_sums, Cell::dh_of;
 
-  // What a tile from step `a` on touches; in channels_last and without classes, even the next
-  // sample's follows.
+  // What a tile from step `a` on touches; without classes, even the next sample's follows. Where g
+  // is read once for every block, it comes from a cache anyway.
   Ahead lines_after(const Unit& u, int64_t a) const {
+    if (b.plan.classes > 1 || cut.blocks > 1 || b.plan.alone()) return Ahead();
+    return b.plan.channels_first ? lines_of_rows(u, a) : lines_of_steps(u, a);
+  }
+
+  // channels_last: steps, one after the other.
+  Ahead lines_of_steps(const Unit& u, int64_t a) const {
     Ahead next;
-    // Where g is read once for every block, it comes from a cache anyway.
-    if (b.plan.channels_first || b.plan.classes > 1 || cut.blocks > 1 || b.plan.alone())
-      return next;
     const int64_t C = b.plan.channels, item = sizeof(T);
     const int64_t s = larger<int64_t>(u.sample * call.out_steps + a, 0);
     const int64_t n = smaller(cut.tile, call.batch * call.out_steps - s);
@@ -36,6 +39,30 @@ template <class T> struct GradientReader : GradientCell<T> {
     next.add(static_cast<const T*>(call.x) + row * C + first.channel, C * item, rows, bytes);
     if (call.dx)
       next.add(static_cast<const T*>(call.dx) + row * C + first.channel, C * item, rows, bytes);
+    return next;
+  }
+
+  // channels_first: of each channel a stretch of its row.
+  Ahead lines_of_rows(const Unit& u, int64_t a) const {
+    Ahead next;
+    const bool here = a < call.out_steps;
+    const int64_t sample = u.sample + !here, i = here ? larger<int64_t>(a, 0) : 0;
+    if (sample == call.batch) return next;
+    const int64_t n = smaller(cut.tile, call.out_steps - i);
+    auto add = [&](const void* data, int64_t steps, int64_t channels, int64_t first, int64_t count,
+                   int64_t step, int64_t length) {
+      if (!data || length <= 0) return;
+      const T* row = static_cast<const T*>(data) + (sample * channels + first) * steps + step;
+      next.add(row, steps * int64_t(sizeof(T)), count, length * int64_t(sizeof(T)));
+    };
+    add(call.g, call.out_steps, filters, 0, filters, i, n);
+    add(call.y, call.out_steps, filters, 0, filters, i, n);
+    const Panel first = panel_of(b, first_panel), last = panel_of(b, end_panel - 1);
+    const int64_t step = larger<int64_t>(i * b.plan.stride - call.pad_left, 0);
+    const int64_t count = last.channel + last.channels - first.channel;
+    const int64_t read = smaller(n * b.plan.stride, call.steps - step);
+    add(call.x, call.steps, b.plan.channels, first.channel, count, step, read);
+    add(call.dx, call.steps, b.plan.channels, first.channel, count, step, read);
     return next;
   }
 
