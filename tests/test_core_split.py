@@ -138,7 +138,7 @@ def test_step_that_cannot_be_split_changes_no_other_bit(
 def test_bits_depend_on_no_thread_batch_or_format(
     factor: float, channels: int, kind: Geometry
 ) -> None:
-    case = replace(kind, batch=3, steps=700)
+    case = replace(kind, batch=3, steps=700, channels=80, filters=112, taps=7)
     _, x, weights = apart(factor, channels, case)
     outputs = set()
     for threads in (1, 2, 3):
