@@ -20,6 +20,13 @@ template <class T> constexpr int gemm_columns = gemm_vectors * lanes<T>;
 // of the depth, which changes no bit.
 enum class BiasOf { column, row, output };
 
+// Where lane 0 of row i begins in such blocks, so many elements apart.
+template <class T>
+SEPCONV_INLINE T* row_in_blocks(T* blocks, int64_t apart, int64_t i) {
+  constexpr int64_t vl = vector_bytes / int64_t(sizeof(T));
+  return blocks + i / gemm_rows * apart + i % gemm_rows * vl;
+}
+
 template <class T> struct GemmBlock {
   int64_t depth;
   const T* a;

@@ -80,7 +80,7 @@ template <class T> struct GradientCell : GradientLayout<T> {
   T* dh_of(int64_t p) const { return dh + (p - first_panel) * dh_rows * width; }
   // Of row i of the tile.
   T* dh_row(int64_t p, int64_t i) const { return dh_of(p) + (this->reach + i) * width; }
-  const T* g_row(int64_t i) const { return g + i / gemm_rows * g_stride + i % gemm_rows * vl; }
+  const T* g_row(int64_t i) const { return row_in_blocks(g, g_stride, i); }
 
   // The input step of phase p at step a of a class, which is read by tap p of output step a.
   int64_t input_step(const Unit& u, int64_t p, int64_t a) const {

@@ -36,7 +36,8 @@ GradientCut gradient_cut(const Backward& b, const GradientKernels& kernels,
   const int64_t group = b.panels.a_channel;
   const double group_bytes = double(group * b.panels.width) * double(std::max<int64_t>(p.filters, 1)) * 4;
   const int64_t groups = b.panels.count / group;
-  const int64_t wide = std::clamp<int64_t>(int64_t(double(kernels.block_bytes) / group_bytes), 1, groups);
+  const int64_t fitting = int64_t(double(kernels.block_bytes) / group_bytes);
+  const int64_t wide = std::clamp<int64_t>(fitting, 1, groups);
   const int64_t wanted = std::min(groups, ceil_div(cells, apart));
   const int64_t most_groups = std::clamp<int64_t>(groups / wanted, 1, wide);
   cut.block_panels = ceil_div(groups, ceil_div(groups, most_groups)) * group;

@@ -100,7 +100,7 @@ template <class T> struct SplitGradients : PointwiseGradients<T> {
     const int64_t columns = cell.width_of(panel_of(cell.b, p)), block = filter_steps * operand_step;
     const uint16_t* w = SplitBackward::panel(cell.b, p);
     Product product(Epilogue(), 1, filter_steps);
-    const int64_t turns = ceil_div(n, block_edge) * ceil_div(columns, block_edge) * product.turns();
+    const int64_t turns = product.turns(n, columns);
     for (int64_t k = 0; k < columns; k += block_edge)
       for (int64_t i = 0; i < n; i += block_edge)
         product.multiply({{g_rows + i / block_edge * block}, {w + k / block_edge * block},

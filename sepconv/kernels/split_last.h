@@ -92,7 +92,7 @@ struct SplitLast : SplitLayer<ChannelsLast<S>, gemm_columns<float>> {  // panels
     return sizes.outside(least_exponent);
   }
   const float* row_apart(int64_t i) const {
-    return format.h + i / gemm_rows * format.h_stride + i % gemm_rows * vl;
+    return row_in_blocks(format.h, format.h_stride, i);
   }
 
   S* output(int64_t c, int64_t step, int64_t filter) const {

@@ -24,8 +24,7 @@ SEPCONV_INLINE bool tiles_pay(const Plan& p, const Call& call, int64_t depth,
 template <class Product>
 SEPCONV_INLINE int64_t lines_a_turn(const Ahead& next, int64_t n, int64_t filters,
                                     const Product& product) {
-  const int64_t blocks = ceil_div(n, block_edge) * ceil_div(filters, block_edge);
-  return ceil_div(next.lines(), blocks * product.turns());
+  return ceil_div(next.lines(), product.turns(n, filters));
 }
 
 // channels_first: so many filters make a panel, which is whole blocks of gemm_rows, as without

@@ -11,12 +11,9 @@ namespace SEPCONV_ISA {
 struct RowBlocks {
   const float* data;
   int64_t stride;
-  const float* row(int64_t i) const {
-    return data + i / gemm_rows * stride + i % gemm_rows * lanes<float>;
-  }
   // Vector q of row i; zeros from row n on.
   F32 vector(int64_t i, int64_t q, int64_t n) const {
-    return i < n ? load(row(i) + q * gemm_rows * lanes<float>) : F32{};
+    return i < n ? load(row_in_blocks(data, stride, i) + q * gemm_rows * lanes<float>) : F32{};
   }
 };
 
@@ -78,8 +75,7 @@ class SplitOuter {
     TileProduct<float, HSide::left, PackedOperand, BiasOf::output> product(Epilogue(), 1,
                                                                            depth_steps(n));
     const int64_t block = steps * operand_step;
-    const int64_t turns =
-        ceil_div(width, block_edge) * ceil_div(columns, block_edge) * product.turns();
+    const int64_t turns = product.turns(width, columns);
     for (int64_t f = 0; f < columns; f += block_edge)
       for (int64_t k = 0; k < width; k += block_edge) {
         float* const sum = sums + k * columns + f;

@@ -174,6 +174,9 @@ class TileProduct {
     turn ^= 1;
   }
   int64_t turns() const { return 3 * runs * steps; }
+  int64_t turns(int64_t rows, int64_t columns) const {  // of a matrix, block by block
+    return ceil_div(rows, block_edge) * ceil_div(columns, block_edge) * turns();
+  }
   void complete() {  // what was multiplied is in y
     while (left_over > 0) finish_rows(gemm_rows);
   }

@@ -101,15 +101,11 @@ template <class T, template <class> class Products = OuterProducts> struct Weigh
       } else {
         gather(sample, s, i, m);
         pack(static_cast<const T*>(call.g) + (row + i) * plan.filters, plan.filters, m,
-             plan.filters, place(g, g_stride, i), bias_sums);
+             plan.filters, row_in_blocks(g, g_stride, i), bias_sums);
       }
     }
     products.add({h, h_stride, g, g_stride, n, sums, filter_vectors * vl}, width(),
                  filter_vectors);
-  }
-
-  static T* place(T* rows, int64_t stride, int64_t i) {
-    return rows + i / gemm_rows * stride + i % gemm_rows * vl;
   }
 
   // --- windows ---------------------------------------------------------------------------------
@@ -119,7 +115,8 @@ template <class T, template <class> class Products = OuterProducts> struct Weigh
                  sample * call.call.steps * plan.channels;
     const Tile none{};
     const ConvolutionLast<T> windows{plan, call.call, none, 0, nullptr, nullptr, x, nullptr};
-    windows.gather(s * plan.stride - call.call.pad_left, m, begin, end, place(h, h_stride, i));
+    windows.gather(s * plan.stride - call.call.pad_left, m, begin, end,
+                   row_in_blocks(h, h_stride, i));
   }
 
   // m <= most_rows windows, a vector of channels of one tap at a time.
@@ -140,7 +137,7 @@ template <class T, template <class> class Products = OuterProducts> struct Weigh
       for (int64_t r = 0; r < m; r++) {
         const bool in = r >= first && r < first + inside;
         ConvolutionLast<T>::put(in ? buffer + (r - first) * vl : nullptr, p - begin, count,
-                                place(h, h_stride, i + r));
+                                row_in_blocks(h, h_stride, i + r));
       }
     }
   }
@@ -169,7 +166,7 @@ template <class T, template <class> class Products = OuterProducts> struct Weigh
       all.rows(s, 1, m, f, smaller<int64_t>(vl, plan.filters - f), buffer);
       for (int64_t r = 0, n; r < m; r += n) {
         n = smaller(m - r, gemm_rows - (i + r) % gemm_rows);
-        pack(buffer + r * vl, vl, n, vl, place(g, g_stride, i + r) + f * gemm_rows,
+        pack(buffer + r * vl, vl, n, vl, row_in_blocks(g, g_stride, i + r) + f * gemm_rows,
              bias_sums ? bias_sums + f : nullptr);
       }
     }
